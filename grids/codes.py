@@ -1,0 +1,66 @@
+"""Codes of places and cases. Codes are text: a leading zero is part of the code.
+
+- administrative: GB/T 2260 district (6 digits), GB/T 10114 street (+3), statistical community (+3)
+- cell and grid: community + serial of 3 (GB/T 30428.1), 15 characters
+- case: desk (6 characters) + yyyymmdd + serial of 5, 19 characters
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grids.errors import CodeError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+DISTRICT, STREET, COMMUNITY, CELL = 6, 9, 12, 15
+"""Lengths of the nested place codes, in characters."""
+
+CASE = 19
+"""Length of a case number."""
+
+SPANNING = 601
+"""First community serial of grids that span several communities (CJ/T 349)."""
+
+_PLAIN_SERIALS = 999
+_LETTERED_SERIALS = 26 * 100
+
+
+def is_place(code: str) -> bool:
+    """Say whether `code` is a district, street or community code: 6, 9 or 12 digits."""
+    return code.isascii() and code.isdigit() and len(code) in (DISTRICT, STREET, COMMUNITY)
+
+
+def ancestors(code: str) -> tuple[str, ...]:
+    """List the codes of the places that hold `code`, the smallest first; `code` itself comes first.
+
+    >>> ancestors("510104017001")
+    ('510104017001', '510104017', '510104')
+    """
+    return tuple(code[:n] for n in (COMMUNITY, STREET, DISTRICT) if len(code) >= n)
+
+
+def serial(number: int) -> str:
+    """Write a serial in three characters: 001-999, then A00-Z99, so that a dense community doesn't run out.
+
+    Raises CodeError beyond 3599 or below 1.
+    """
+    if 1 <= number <= _PLAIN_SERIALS:
+        return f"{number:03d}"
+    rest = number - _PLAIN_SERIALS - 1
+    if 0 <= rest < _LETTERED_SERIALS:
+        return f"{chr(ord('A') + rest // 100)}{rest % 100:02d}"
+    raise CodeError(f"serial {number} doesn't fit into three characters; expected 1 to 3599")
+
+
+def case_number(desk: str, day: date, number: int) -> str:
+    """Build the number of the `number`-th case that `desk` accepted on the city date `day` (19 characters).
+
+    Raises CodeError if the desk code is not 6 characters or the day has used up its 99,999 serials.
+    """
+    if len(desk) != DISTRICT:
+        raise CodeError(f"desk code {desk!r} has {len(desk)} characters; expected 6")
+    if not 1 <= number <= 99_999:  # noqa: PLR2004 - the five digits of the standard's form
+        raise CodeError(f"case serial {number} of desk {desk} on {day}; expected 1 to 99999")
+    return f"{desk}{day:%Y%m%d}{number:05d}"
