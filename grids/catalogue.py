@@ -79,9 +79,7 @@ class Catalogue:
     def leaves(self) -> tuple[str, ...]:
         """City categories that are nobody's parent, in order."""
         parents = {category.parent for category in self.categories.values() if category.scheme == CITY}
-        return tuple(
-            sorted(code for scheme, code in self.categories if scheme == CITY and code not in parents)
-        )
+        return tuple(sorted(code for scheme, code in self.categories if scheme == CITY and code not in parents))
 
     @cached_property
     def _leaf_set(self) -> frozenset[str]:
@@ -103,9 +101,7 @@ class Catalogue:
         if scheme == CITY:
             if code not in self._leaf_set:
                 leaves = ", ".join(leaf for leaf in self.leaves if self[leaf].parent == code)
-                raise CategoryError(
-                    "UNKNOWN_CATEGORY", f"category: {code!r} is a group; expected one of {leaves}"
-                )
+                raise CategoryError("UNKNOWN_CATEGORY", f"category: {code!r} is a group; expected one of {leaves}")
             return code
         holding = [rule for rule in self.mappings.get((scheme, code), ()) if rule.when(facts)]
         if not holding:

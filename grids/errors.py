@@ -25,9 +25,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Say it on one line: file, row, field, what was found, what was expected."""
-        where = (
-            self.file + (f", row {self.row}" if self.row else "") + (f", {self.field}" if self.field else "")
-        )
+        where = self.file + (f", row {self.row}" if self.row else "") + (f", {self.field}" if self.field else "")
         return f"{where}: {self.found}; expected {self.expected}"
 
 

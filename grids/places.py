@@ -120,9 +120,7 @@ class Places:
             district=area[:DISTRICT],
             desk=self.desk_of(area).code,
             zones=tuple(
-                sorted(
-                    zone.code for zone in self.zones if any(area and area.startswith(a) for a in zone.areas)
-                )
+                sorted(zone.code for zone in self.zones if any(area and area.startswith(a) for a in zone.areas))
             ),
             area_class=area_class.area_class,
             factor=area_class.factor,

@@ -93,9 +93,7 @@ class Row:
         return start, end
 
 
-def read_rows(
-    path: Path, columns: Sequence[str], problems: Problems, *, optional: bool = False
-) -> Iterator[Row]:
+def read_rows(path: Path, columns: Sequence[str], problems: Problems, *, optional: bool = False) -> Iterator[Row]:
     """Read a UTF-8 CSV (with or without BOM) whose header holds at least `columns`, one Row at a time.
 
     A missing file is a fault unless `optional`; so are a missing column, a row with too many cells, a cell that
@@ -113,9 +111,7 @@ def read_rows(
     reader = csv.reader(text.splitlines(keepends=True))
     header = [name.strip() for name in next(reader, [])]
     if missing := [name for name in columns if name not in header]:
-        problems.note(
-            path.name, 1, ", ".join(missing), "no such column", "a header with " + ", ".join(columns)
-        )
+        problems.note(path.name, 1, ", ".join(missing), "no such column", "a header with " + ", ".join(columns))
         return
     for cells in reader:
         number = reader.line_num

@@ -115,9 +115,7 @@ def read_units(directory: Path, problems: Problems) -> Units:
             code=code,
             name_zh=row.text("name_zh"),
             name_en=row.text("name_en", needed=False),
-            aliases=tuple(
-                part.strip() for part in row.text("aliases", needed=False).split(";") if part.strip()
-            ),
+            aliases=tuple(part.strip() for part in row.text("aliases", needed=False).split(";") if part.strip()),
             level=row.choice("level", LEVELS),
             kind=row.choice("kind", KINDS),
             function=row.text("function", needed=False),

@@ -76,9 +76,7 @@ def parse_when(text: str) -> When:
     return When(text, frozenset(variables), comparisons[0], test)
 
 
-def _compile(
-    node: ast.expr, variables: set[str], comparisons: list[int]
-) -> Callable[[Mapping[str, Any]], bool]:
+def _compile(node: ast.expr, variables: set[str], comparisons: list[int]) -> Callable[[Mapping[str, Any]], bool]:
     """Turn a node into a test, noting its variables and counting its comparisons."""
     if isinstance(node, ast.BoolOp):
         parts = [_compile(value, variables, comparisons) for value in node.values]
@@ -93,12 +91,8 @@ def _compile(
         if name not in VARIABLES:
             raise WhenError(f"{name!r} is no variable; expected one of {' '.join(sorted(VARIABLES))}")
         if compare is None:
-            raise WhenError(
-                f"the comparison in {ast.unparse(node)!r} is not known; expected == != < <= > >= in"
-            )
-        wanted = _constant(
-            node.comparators[0], VARIABLES[name], many=isinstance(node.ops[0], ast.In | ast.NotIn)
-        )
+            raise WhenError(f"the comparison in {ast.unparse(node)!r} is not known; expected == != < <= > >= in")
+        wanted = _constant(node.comparators[0], VARIABLES[name], many=isinstance(node.ops[0], ast.In | ast.NotIn))
         variables.add(name)
         comparisons[0] += 1
         if name == "zone":

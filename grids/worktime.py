@@ -97,8 +97,7 @@ class WorkCalendar:
     def _totals(self) -> Sequence[int]:
         """Working seconds before each day since `first`; one entry more than days."""
         worked = (
-            self.day_seconds if self.is_workday(self.first + timedelta(days=n)) else 0
-            for n in range(self.days)
+            self.day_seconds if self.is_workday(self.first + timedelta(days=n)) else 0 for n in range(self.days)
         )
         return (0, *accumulate(worked))
 
@@ -133,15 +132,11 @@ class WorkCalendar:
         """Return the earliest moment at which `position` working seconds have passed."""
         index = bisect_left(self._totals, position) - 1
         if index < 0 or index >= self.days:
-            raise ValueError(
-                f"a deadline after {self.first + timedelta(days=self.days)} is outside the calendar"
-            )
+            raise ValueError(f"a deadline after {self.first + timedelta(days=self.days)} is outside the calendar")
         rest = position - self._totals[index]
         for start, end in self._spans:
             if rest <= end - start:
-                local = datetime.combine(self.first + timedelta(days=index), time()) + timedelta(
-                    seconds=start + rest
-                )
+                local = datetime.combine(self.first + timedelta(days=index), time()) + timedelta(seconds=start + rest)
                 return local.replace(tzinfo=self.zone).astimezone(UTC)
             rest -= end - start
         raise AssertionError("a day's total is the sum of its periods")
