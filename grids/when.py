@@ -102,7 +102,7 @@ def _compile(node: ast.expr, variables: set[str], comparisons: list[int]) -> Cal
 
 
 def _zone_test(op: ast.cmpop, wanted: Any) -> Callable[[Mapping[str, Any]], bool]:
-    """A place may lie in several zones: == and in ask whether any of them fits."""
+    """Build the test of a zone: a place may lie in several, so == and in ask whether any of them fits."""
     if not isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
         raise WhenError("zone is compared with == != in or not in")
     codes = set(wanted) if isinstance(wanted, tuple) else {wanted}

@@ -1,0 +1,79 @@
+"""Receipts: one routing decision with everything that led to it, named by its own digest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class RowVerdict(msgspec.Struct, frozen=True):
+    """One duty row: the role it is about, whom it named here, whether it won, and why."""
+
+    row: str
+    role: str
+    unit: str
+    won: bool
+    why: str
+
+
+class ReceiptPlace(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the decision was taken for: the place, how it was found, and the step from the reported datum."""
+
+    cell: str
+    district: str
+    street: str
+    community: str
+    desk: str
+    zones: tuple[str, ...]
+    area_class: str
+    grid_version: str
+    method: str
+    lon: float | None = None
+    lat: float | None = None
+    datum: str = ""
+
+
+class CategoryStep(msgspec.Struct, frozen=True):
+    """How a reported category became one of the city's."""
+
+    scheme: str
+    category: str
+    city_category: str
+    condition: str
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Why a matter went where it went. `at` is when it occurred; `level` is who commands."""
+
+    at: datetime
+    place: ReceiptPlace
+    category: CategoryStep
+    duty_version: str
+    lead: str
+    cooperate: tuple[str, ...]
+    supervise: tuple[str, ...]
+    approve: tuple[str, ...]
+    enforce: tuple[str, ...]
+    outcome: str
+    automation: dict[str, str]
+    level: str
+    facts: dict[str, str | int]
+    rows: tuple[RowVerdict, ...]
+    receipt_id: str = ""
+
+
+def sealed(receipt: Receipt) -> Receipt:
+    """Return the receipt under the name that its content gives it: 32 hex digits of SHA-256."""
+    bare = msgspec.structs.replace(receipt, receipt_id="") if receipt.receipt_id else receipt
+    digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()[:32]
+    return msgspec.structs.replace(bare, receipt_id=digest)
+
+
+def intact(receipt: Receipt) -> bool:
+    """Say whether a receipt still is what it was when it got its name."""
+    return sealed(receipt).receipt_id == receipt.receipt_id

@@ -1,0 +1,186 @@
+"""Resolution: from place, category, facts and date to one lead and its helpers, with every row's verdict.
+
+Of the rows that apply, the one with the narrowest scope wins, then the longer category, then more conditions,
+then the row in its own dates over a delegation that has gone back. Two equal rows that name different units are
+DISPUTED; row order never decides. No LEAD at all falls to the BACKSTOP rows. Decisions are remembered per
+ancestry class, so a city's cells cost no more than its communities.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from grids.duties.rows import BACKSTOP, LEAD, ROLES, DutyRow, Specificity
+from grids.duties.selectors import Component, select
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+    from datetime import date
+
+    from grids.places import Place
+    from grids.units import Units
+
+DISPUTED, NONE = "DISPUTED", "NONE"
+
+_MEMORY = 500_000
+"""Decisions kept before the memory starts anew: about 200 MB, far above what a megacity's classes need."""
+
+
+class Verdict(NamedTuple):
+    """What became of one row: whether it won for its role, whom it named, and why."""
+
+    row: str
+    role: str
+    unit: str
+    won: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who is responsible. `outcome` is LEAD, BACKSTOP, DISPUTED or NONE; `lead` is empty for the last two."""
+
+    outcome: str
+    lead: str
+    cooperate: tuple[str, ...]
+    supervise: tuple[str, ...]
+    approve: tuple[str, ...]
+    enforce: tuple[str, ...]
+    rows: tuple[Verdict, ...]
+
+    @property
+    def self_supervised(self) -> bool:
+        """Whether the checker would be the doer (lint L7)."""
+        return bool(self.lead) and self.lead in self.supervise
+
+
+@dataclass(frozen=True)
+class Duties:
+    """A duty list ready to answer. Pure: the memory inside never changes an answer."""
+
+    rows: tuple[DutyRow, ...]
+    units: Units
+    _by_category: dict[str, tuple[DutyRow, ...]] = field(default_factory=dict, compare=False)
+    _memory: dict[Hashable, Decision] = field(default_factory=dict, compare=False)
+
+    def for_category(self, category: str) -> tuple[DutyRow, ...]:
+        """List the rows that speak of a city leaf, in the order of their ids."""
+        rows = self._by_category.get(category)
+        if rows is None:
+            rows = tuple(sorted((row for row in self.rows if row.covers(category)), key=lambda row: row.row))
+            self._by_category[category] = rows
+        return rows
+
+    def variables(self, category: str) -> frozenset[str]:
+        """Name the facts that the rows of a leaf ask for."""
+        return frozenset().union(*(row.when.variables for row in self.for_category(category)))
+
+    def breakpoints(self, category: str) -> tuple[date, ...]:
+        """List the dates on which some row of a leaf, or some unit, starts or ends: between two nothing changes."""
+        return tuple(sorted({day for row in self.for_category(category) for day in row.dates} | self._unit_dates()))
+
+    def _unit_dates(self) -> set[date]:
+        spans = ((unit.active_from, unit.active_to) for unit in self.units.by_code.values())
+        return {day for span in spans for day in span if day.year > 1 and day.year < 9999}  # noqa: PLR2004 - open ends
+
+    def resolve(
+        self,
+        category: str,
+        place: Place,
+        facts: Mapping[str, Any],
+        day: date,
+        component: Component | None = None,
+    ) -> Decision:
+        """Decide for one matter.
+
+        `category` is a city leaf; `facts` hold severity, urgency, hour, area_class and zone; `day` is the city
+        date of the event.
+        """
+        if component is not None:
+            return self._decide(category, place, facts, day, component)
+        key = self._class(category, place, facts, day)
+        decision = self._memory.get(key)
+        if decision is None:
+            if len(self._memory) >= _MEMORY:
+                self._memory.clear()
+            decision = self._memory[key] = self._decide(category, place, facts, day, None)
+        return decision
+
+    def _class(self, category: str, place: Place, facts: Mapping[str, Any], day: date) -> Hashable:
+        """Return what tells places, facts and dates apart as far as this category's rows can see."""
+        shape = self._shapes.get(category)
+        if shape is None:
+            rows = self.for_category(category)
+            cells = frozenset(row.scope_code for row in rows if row.scope_type == "CELL")
+            shape = self._shapes[category] = (
+                tuple(sorted(self.variables(category))),
+                self.breakpoints(category),
+                cells,
+            )
+        variables, dates, cells = shape
+        own = place.cell if place.cell in cells else place.grid if place.grid in cells else ""
+        area = place.community or place.street or place.district
+        return (category, area, place.zones, own, bisect_right(dates, day), *(facts[name] for name in variables))
+
+    _shapes: dict[str, tuple[tuple[str, ...], tuple[date, ...], frozenset[str]]] = field(
+        default_factory=dict, compare=False
+    )
+
+    def _decide(
+        self, category: str, place: Place, facts: Mapping[str, Any], day: date, component: Component | None
+    ) -> Decision:
+        verdicts: list[Verdict] = []
+        standing: dict[str, list[tuple[Specificity, DutyRow, tuple[str, ...]]]] = {role: [] for role in ROLES}
+        for row in self.for_category(category):
+            if not row.in_scope(place, component.component_id if component else ""):
+                continue
+            named = row.unit_on(day)
+            if named is None:
+                verdicts.append(Verdict(row.row, row.role, row.unit, won=False, why="OUT_OF_DATE"))
+            elif not row.when(facts):
+                verdicts.append(Verdict(row.row, row.role, named, won=False, why="CONDITION_FALSE"))
+            else:
+                units = select(named, self.units, place, day, component)
+                if not units and row.fallback:
+                    units = select(row.fallback, self.units, place, day, component)
+                if units:
+                    standing[row.role].append((row.specificity(day), row, units))
+                else:
+                    verdicts.append(Verdict(row.row, row.role, named, won=False, why="NO_SUCH_UNIT_HERE"))
+        winners = {role: _winners(role, standing[role], verdicts, day) for role in ROLES}
+        lead = winners[LEAD]
+        outcome = LEAD if len(lead) == 1 else DISPUTED if lead else NONE
+        if outcome == NONE and winners[BACKSTOP]:
+            lead = winners[BACKSTOP]
+            outcome = BACKSTOP if len(lead) == 1 else DISPUTED
+        doer = lead[0] if outcome in (LEAD, BACKSTOP) else ""
+        return Decision(
+            outcome,
+            doer,
+            tuple(unit for unit in winners["COOPERATE"] if unit != doer),
+            winners["SUPERVISE"],
+            winners["APPROVE"],
+            winners["ENFORCE"],
+            tuple(sorted(verdicts, key=lambda v: (ROLES.index(v.role), not v.won, v.row))),
+        )
+
+
+def _winners(
+    role: str,
+    standing: Sequence[tuple[Specificity, DutyRow, tuple[str, ...]]],
+    verdicts: list[Verdict],
+    day: date,
+) -> tuple[str, ...]:
+    """Return the units of a role's most specific rows, in order of code, and note every row's verdict."""
+    if not standing:
+        return ()
+    best = max(specificity for specificity, _, _ in standing)
+    units = sorted({unit for specificity, _, named in standing if specificity == best for unit in named})
+    tie = role in (LEAD, BACKSTOP) and len(units) > 1
+    for specificity, row, named in standing:
+        won = specificity == best
+        why = "LESS_SPECIFIC" if not won else "TIE" if tie else "WENT_BACK" if day >= row.effective_to else "WON"
+        verdicts.append(Verdict(row.row, role, ";".join(named), won=won and not tie, why=why))
+    return tuple(units)

@@ -1,0 +1,221 @@
+"""A pack's rules, read and checked: everything but the map. All faults of all files are told at once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, time
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from grids.catalogue import URGENCIES, Catalogue, read_catalogue
+from grids.codes import DISTRICT
+from grids.duties.resolution import Duties
+from grids.duties.rows import read_duties
+from grids.places import Area, Desk, Places, Zone, read_area_classes, read_areas
+from grids.settings import (
+    CAUTION,
+    STEPS,
+    CityForm,
+    DuplicatesForm,
+    EscalationForm,
+    LayerForm,
+    LayersForm,
+    Tier,
+    convert,
+)
+from grids.tables import Problems, read_rows, read_toml
+from grids.units import Units, read_units
+from grids.worktime import HOLIDAY, MAKEUP_WORKDAY, WorkCalendar, parse_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_DESK_LEVELS = frozenset({"CITY", "DISTRICT", "ZONE"})
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A grid worker under a pseudonym: the street office that manages them and the grid they walk."""
+
+    worker: str
+    unit: str
+    grid: str
+    shift_from: time
+    shift_to: time
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a pack says, without its map. `digest` names the whole pack, map files included."""
+
+    form: CityForm
+    digest: str
+    layers: tuple[LayerForm, ...]
+    areas: Mapping[str, Area]
+    places: Places
+    units: Units
+    catalogue: Catalogue
+    duties: Duties
+    calendar: WorkCalendar
+    tiers: tuple[Tier, ...]
+    duplicates: DuplicatesForm
+    workers: tuple[Worker, ...]
+
+
+def pack_digest(directory: Path) -> str:
+    """Name a pack by its content: SHA-256 over the names and bytes of its files, Markdown and hidden ones left out."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in directory.rglob("*") if p.is_file()):
+        name = path.relative_to(directory).as_posix()
+        if path.suffix == ".md" or any(part.startswith(".") for part in path.relative_to(directory).parts):
+            continue
+        digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def read_rules(directory: Path) -> Rules:
+    """Read and check every table of a pack. Raises PackError with all faults: file, row, field, expectation."""
+    problems = Problems()
+    if not directory.is_dir():
+        problems.note(str(directory), 0, "", "no such folder", "a city pack")
+        problems.raise_if_any()
+    form = convert(CityForm, read_toml(directory / "city.toml", problems), directory / "city.toml", problems)
+    layers = convert(LayersForm, read_toml(directory / "layers.toml", problems), directory / "layers.toml", problems)
+    tiers_path, duplicates_path = directory / "escalation.toml", directory / "duplicates.toml"
+    tiers = convert(EscalationForm, read_toml(tiers_path, problems), tiers_path, problems)
+    duplicates = convert(
+        DuplicatesForm, read_toml(duplicates_path, problems, optional=True), duplicates_path, problems
+    )
+    units = read_units(directory, problems)
+    catalogue = read_catalogue(directory, problems)
+    areas = read_areas(directory, problems)
+    classes = read_area_classes(directory, problems)
+    if form is None or layers is None or tiers is None or duplicates is None:
+        problems.raise_if_any()
+        raise AssertionError("a form that could not be read left no problem")
+    duties = read_duties(directory, catalogue, units, {zone.code for zone in form.zone}, problems)
+    places = _places(form, areas, classes, units, problems)
+    _check_form(form, problems)
+    _check_layers(layers, form, directory, problems)
+    rules = Rules(
+        form=form,
+        digest=pack_digest(directory),
+        layers=tuple(layers.layer),
+        areas=areas,
+        places=places,
+        units=units,
+        catalogue=catalogue,
+        duties=Duties(duties, units),
+        calendar=_calendar(directory, form, problems),
+        tiers=tuple(sorted(tiers.tier, key=lambda tier: tier.share)),
+        duplicates=duplicates,
+        workers=_workers(directory, units, problems),
+    )
+    problems.raise_if_any()
+    return rules
+
+
+def _places(form: CityForm, areas: Mapping[str, Area], classes: Mapping, units: Units, problems: Problems) -> Places:  # type: ignore[type-arg]
+    desks: dict[str, Desk] = {}
+    claimed: dict[str, str] = {}
+    for number, desk in enumerate(form.desk):
+        where = f"desk[{number}]"
+        if len(desk.code) != DISTRICT or desk.code in desks:
+            problems.note("city.toml", 0, f"{where}.code", repr(desk.code), "6 characters that no other desk has")
+        if desk.level not in _DESK_LEVELS:
+            problems.note("city.toml", 0, f"{where}.level", repr(desk.level), " ".join(sorted(_DESK_LEVELS)))
+        if desk.centre and desk.centre not in units:
+            problems.note("city.toml", 0, f"{where}.centre", repr(desk.centre), "a unit of units.csv")
+        for area in desk.areas:
+            if claimed.setdefault(area, desk.code) != desk.code:
+                problems.note(
+                    "city.toml", 0, f"{where}.areas", f"{area} of desk {claimed[area]} too", "one desk an area"
+                )
+        desks[desk.code] = Desk(desk.code, desk.name_zh, desk.name_en, desk.level, tuple(desk.areas), desk.centre)
+    if sum(desk.level == "CITY" for desk in desks.values()) != 1:
+        problems.note("city.toml", 0, "desk", "not exactly one of level CITY", "one desk for what has no place")
+    for number, zone in enumerate(form.zone):
+        for area in zone.areas:
+            if areas and area not in areas:
+                problems.note("city.toml", 0, f"zone[{number}].areas", repr(area), "an area of areas.csv")
+    zones = [Zone(zone.code, zone.name_zh, zone.name_en, tuple(zone.areas)) for zone in form.zone]
+    return Places(areas, zones, desks, classes)
+
+
+def _check_form(form: CityForm, problems: Problems) -> None:
+    try:
+        ZoneInfo(form.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        problems.note("city.toml", 0, "timezone", repr(form.timezone), "a time zone such as Asia/Shanghai")
+    for number, rule in enumerate(form.automation):
+        if unknown := sorted(set(rule.steps) - set(STEPS)):
+            problems.note(
+                "city.toml", 0, f"automation[{number}].steps", ", ".join(unknown), "some of " + " ".join(STEPS)
+            )
+        if rule.mode not in CAUTION:
+            problems.note(
+                "city.toml", 0, f"automation[{number}].mode", repr(rule.mode), "one of " + " ".join(CAUTION)
+            )
+    for step in ("accept", "dispatch", "verify", "check", "answer", "return_window"):
+        _check_limit(f"limits.{step}", getattr(form.limits, step), problems)
+    for urgency in URGENCIES:
+        _check_limit(f"limits.sign.{urgency}", form.limits.sign.get(urgency, ""), problems)
+
+
+def _check_limit(field: str, text: str, problems: Problems) -> None:
+    try:
+        parse_limit(text)
+    except ValueError as error:
+        problems.note("city.toml", 0, field, repr(text), str(error).partition("; expected ")[2])
+
+
+def _check_layers(layers: LayersForm, form: CityForm, directory: Path, problems: Problems) -> None:
+    nets = [layer.net for layer in layers.layer]
+    if form.base not in nets:
+        problems.note("city.toml", 0, "base", repr(form.base), "a net of layers.toml: " + " ".join(nets))
+    for number, layer in enumerate(layers.layer):
+        if nets.count(layer.net) > 1:
+            problems.note("layers.toml", 0, f"layer[{number}].net", repr(layer.net), "a net that no other layer has")
+        path = (directory / layer.file).resolve()
+        if not path.is_relative_to(directory.resolve()) or not path.is_file():
+            problems.note("layers.toml", 0, f"layer[{number}].file", repr(layer.file), "a file below the pack")
+
+
+def _calendar(directory: Path, form: CityForm, problems: Problems) -> WorkCalendar:
+    exceptions: dict[date, str] = {}
+    for row in read_rows(directory / "calendar.csv", ("date", "kind", "name"), problems):
+        day = row.day("date", date.min)
+        if day in exceptions:
+            row.fault("date", "a date that no other row has")
+        exceptions[day] = row.choice("kind", (HOLIDAY, MAKEUP_WORKDAY))
+    periods = []
+    for number, text in enumerate(form.hours.periods):
+        opens, _, closes = text.partition("-")
+        try:
+            period = time.fromisoformat(opens), time.fromisoformat(closes)
+        except ValueError:
+            period = time(), time()
+        if period[0] >= period[1] or (periods and period[0] < periods[-1][1]):
+            problems.note("city.toml", 0, f"hours.periods[{number}]", repr(text), "08:00-12:00, in order")
+        periods.append(period)
+    zone = ZoneInfo(form.timezone) if not problems else ZoneInfo("UTC")
+    return WorkCalendar(zone, tuple(periods), frozenset(form.hours.weekdays), exceptions)
+
+
+def _workers(directory: Path, units: Units, problems: Problems) -> tuple[Worker, ...]:
+    found = []
+    columns = ("worker", "unit", "grid", "shift_from", "shift_to")
+    for row in read_rows(directory / "workers.csv", columns, problems, optional=True):
+        unit = row.text("unit")
+        if unit not in units:
+            row.fault("unit", "a unit of units.csv")
+        try:
+            shift = time.fromisoformat(row.text("shift_from")), time.fromisoformat(row.text("shift_to"))
+        except ValueError:
+            row.fault("shift_from", "times such as 08:00")
+            shift = time(), time()
+        found.append(Worker(row.text("worker"), unit, row.text("grid", needed=False), *shift))
+    return tuple(found)

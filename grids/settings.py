@@ -1,0 +1,227 @@
+"""The typed forms of a pack's TOML files. A wrong type or an unknown key is an error that names the key's path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from grids.worktime import Limit, parse_limit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from grids.tables import Problems
+
+STEPS = ("ACCEPT", "FILE", "DISPATCH", "REQUEST_CHECK", "CLOSE")
+"""The steps of a case that a pack may let the system take by itself."""
+
+CAUTION = ("auto", "suggest", "manual")
+"""Modes of automation from the boldest to the most cautious."""
+
+
+class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a TOML file."""
+
+
+class Tolerances(_Form, frozen=True):
+    """Distances in metres: cells thinner than `sliver_m` are merged; a point this far outside snaps."""
+
+    sliver_m: float = 5.0
+    snap_m: float = 30.0
+
+
+class Hours(_Form, frozen=True):
+    """Working periods of a working day as `08:00-12:00`, and the ISO weekdays that are working days."""
+
+    periods: list[str] = msgspec.field(default_factory=lambda: ["08:00-12:00", "14:00-18:00"])
+    weekdays: list[int] = msgspec.field(default_factory=lambda: [1, 2, 3, 4, 5])
+
+
+class ZoneForm(_Form, frozen=True):
+    """A special zone and the areas it consists of."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    areas: list[str]
+
+
+class DeskForm(_Form, frozen=True):
+    """A desk and the areas it commands."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    level: str
+    areas: list[str]
+    centre: str = ""
+
+
+class StepLimits(_Form, frozen=True):
+    """Limits of the desk's own steps (DOMAIN §4); `sign` by urgency."""
+
+    accept: str = "15 URGENT_MINUTE"
+    dispatch: str = "15 URGENT_MINUTE"
+    verify: str = "30 URGENT_MINUTE"
+    check: str = "30 URGENT_MINUTE"
+    answer: str = "5 WORK_DAY"
+    return_window: str = "2 WORK_HOUR"
+    sign: dict[str, str] = msgspec.field(
+        default_factory=lambda: {"CRITICAL": "5 URGENT_MINUTE", "URGENT": "30 URGENT_MINUTE", "NORMAL": "2 WORK_HOUR"}
+    )
+
+    def of(self, step: str, urgency: str = "NORMAL") -> Limit:
+        """Return the limit of a step, for signing that of the urgency."""
+        return parse_limit(self.sign[urgency] if step == "sign" else getattr(self, step))
+
+
+class AutomationRule(_Form, frozen=True):
+    """Whether the system may take `steps` by itself, where all stated conditions hold."""
+
+    steps: list[str]
+    mode: str
+    outcomes: list[str] | None = None
+    channels: list[str] | None = None
+    severities: list[int] | None = None
+    matters: list[str] | None = None
+    min_confidence: float = 0.0
+
+    def applies(
+        self, *, step: str, outcome: str, channel: str, severity: int, matter: str, confidence: float
+    ) -> bool:
+        """Say whether the rule speaks of this step of this matter."""
+        return (
+            step in self.steps
+            and (self.outcomes is None or outcome in self.outcomes)
+            and (self.channels is None or channel in self.channels)
+            and (self.severities is None or severity in self.severities)
+            and (self.matters is None or matter in self.matters)
+            and confidence >= self.min_confidence
+        )
+
+
+class CityForm(_Form, frozen=True):
+    """city.toml."""
+
+    adcode: str
+    name_zh: str
+    name_en: str
+    timezone: str
+    crs: str
+    base: str
+    desk: list[DeskForm]
+    schema: int = 1
+    datum: str = "CGCS2000"
+    languages: list[str] = msgspec.field(default_factory=lambda: ["zh", "en"])
+    illustrative: bool = False
+    notice_zh: str = ""
+    notice_en: str = ""
+    tolerances: Tolerances = Tolerances()
+    hours: Hours = Hours()
+    zone: list[ZoneForm] = msgspec.field(default_factory=list)
+    channel_datum: dict[str, str] = msgspec.field(default_factory=dict)
+    limits: StepLimits = StepLimits()
+    automation: list[AutomationRule] = msgspec.field(default_factory=list)
+    approvers: dict[str, str] = msgspec.field(default_factory=dict)
+    states: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+
+    def automation_of(
+        self, *, outcome: str, channel: str, severity: int, matter: str, confidence: float
+    ) -> dict[str, str]:
+        """Return the mode of every step. Of the rules that apply the most cautious counts; none means manual."""
+        modes = {}
+        for step in STEPS:
+            said = [
+                CAUTION.index(rule.mode)
+                for rule in self.automation
+                if rule.applies(
+                    step=step,
+                    outcome=outcome,
+                    channel=channel,
+                    severity=severity,
+                    matter=matter,
+                    confidence=confidence,
+                )
+            ]
+            modes[step] = CAUTION[max(said)] if said else "manual"
+        return modes
+
+
+class LayerForm(_Form, frozen=True):
+    """One department layer of layers.toml: its file below the pack and the fields that hold ids and names."""
+
+    net: str
+    file: str
+    id: str
+    name: str = ""
+    parent: str = ""
+    datum: str = "WGS84"
+    crs: str = ""
+    encoding: str = ""
+    valid_from: str = ""
+    name_zh: str = ""
+    name_en: str = ""
+
+
+class LayersForm(_Form, frozen=True):
+    """layers.toml."""
+
+    layer: list[LayerForm]
+
+
+class Tier(_Form, frozen=True):
+    """One escalation tier: at this share of a limit, tell whom, as a reminder or as an order of supervision."""
+
+    share: float
+    notify: str
+    verb: str = "REMIND"
+    order: int = 0
+    name_zh: str = ""
+    name_en: str = ""
+
+
+class EscalationForm(_Form, frozen=True):
+    """escalation.toml: tiers in rising order of `share`."""
+
+    tier: list[Tier]
+
+
+class Nearness(_Form, frozen=True):
+    """How near two reports of one category must be to be one incident."""
+
+    metres: float
+    hours: float
+    categories: list[str] = msgspec.field(default_factory=list)
+
+
+class Repeat(_Form, frozen=True):
+    """When the same matter at the same place counts as coming back."""
+
+    times: int = 3
+    days: int = 30
+
+
+class DuplicatesForm(_Form, frozen=True):
+    """duplicates.toml."""
+
+    component: Nearness = Nearness(10, 168)
+    event: Nearness = Nearness(50, 24)
+    diffuse: Nearness = Nearness(300, 12)
+    repeat: Repeat = Repeat()
+    memory_days: int = 400
+
+
+FormT = TypeVar("FormT", bound=_Form)
+
+
+def convert(form: type[FormT], raw: dict[str, Any], path: Path, problems: Problems) -> FormT | None:
+    """Turn a parsed TOML file into its form; note what doesn't fit, with the path of the key."""
+    try:
+        return msgspec.convert(raw, form)
+    except msgspec.ValidationError as error:
+        text, _, where = str(error).partition(" - at ")
+        problems.note(
+            path.name, 0, where.strip("`").removeprefix("$."), text, "the form described in docs/city-pack.md"
+        )
+        return None
