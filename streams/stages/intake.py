@@ -1,0 +1,262 @@
+"""Intake: from an accepted report to a routed one, with its place, its category and its receipt. Stateless.
+
+Works on whole batches: positions are converted per datum and located together. What can't be routed becomes a
+dead letter that keeps the original bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from grids import datum
+from grids.catalogue import CategoryError
+from grids.duties.receipts import CategoryStep, Receipt, ReceiptPlace, RowVerdict, sealed
+from grids.duties.resolution import Decision
+from streams.records import DeadLetter, Placement, RoutedReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from grids.city import City
+    from grids.places import Place
+    from streams.records import Report
+    from streams.stages.acceptance import Accepted
+
+STAGE = "intake"
+
+NO_GRID, NOT_AN_INCIDENT = "NO_GRID", "NOT_AN_INCIDENT"
+
+_LEVELS = {4: "STREET", 3: "DISTRICT", 2: "DISTRICT", 1: "CITY"}
+"""Who commands at each severity (DOMAIN §4)."""
+
+_COARSE = 3
+"""A position with fewer decimals than this in both axes (over 100 m) is not trusted to name a cell."""
+
+_NO_DECISION = Decision("", "", (), (), (), (), ())
+
+
+class RouteError(Exception):
+    """A report that intake can't route: a reason code and a text that names the field."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        self.reason = reason
+        super().__init__(text)
+
+
+def route(city: City, batch: Sequence[Accepted]) -> list[RoutedReport | DeadLetter]:
+    """Route a batch; the answer has one entry for each report, in order."""
+    placements = _place(city, [accepted.report for accepted in batch])
+    routed: list[RoutedReport | DeadLetter] = []
+    for accepted, placed in zip(batch, placements, strict=True):
+        try:
+            if isinstance(placed, RouteError):
+                raise placed
+            routed.append(_route_one(city, accepted, *placed))
+        except RouteError as error:
+            routed.append(dead_letter(accepted, error.reason, str(error)))
+    return routed
+
+
+def dead_letter(accepted: Accepted, reason: str, text: str) -> DeadLetter:
+    """Put a report that can't be routed aside, with its bytes, under its own id."""
+    report = accepted.report
+    return DeadLetter(
+        id=report.report_id or hashlib.sha256(accepted.original).hexdigest()[:32],
+        stage=STAGE,
+        reason=reason,
+        text=text,
+        at=accepted.at,
+        original=accepted.original,
+        source=f"{report.system}/{report.system_no}",
+    )
+
+
+def content_digest(report: Report) -> str:
+    """Name what a report says, whatever id it was given: a repeat has the same digest, an update another."""
+    bare = msgspec.structs.replace(report, report_id="")
+    return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()[:16]
+
+
+def _route_one(city: City, accepted: Accepted, place: Place, placement: Placement) -> RoutedReport:
+    report = accepted.report
+    occurred = report.occurred_at or report.reported_at
+    local = occurred.astimezone(city.zone)
+    facts: dict[str, Any] = {
+        "severity": report.severity,
+        "urgency": report.urgency,
+        "hour": local.hour,
+        "area_class": place.area_class,
+        "zone": place.zones,
+    }
+    category = condition = ""
+    decision, outcome = _NO_DECISION, NOT_AN_INCIDENT
+    if report.matter == "INCIDENT":
+        try:
+            category = city.rules.catalogue.to_city(report.scheme or "", report.category or "", facts)
+        except CategoryError as error:
+            raise RouteError(error.reason, str(error)) from None
+        filing = city.rules.catalogue.condition(category, report.condition, local.date())
+        if filing is None and report.condition is not None:
+            named = [c.condition for c in city.rules.catalogue.conditions.get(category, ())]
+            raise RouteError(
+                "UNKNOWN_CONDITION", f"condition: {report.condition!r}; expected one of {', '.join(named)}"
+            )
+        condition = filing.condition if filing else ""
+        if place.cell:
+            decision = city.rules.duties.resolve(category, place, facts, local.date())
+            outcome = decision.outcome
+        else:
+            outcome = NO_GRID
+    receipt = Receipt(
+        at=occurred,
+        place=ReceiptPlace(
+            cell=place.cell,
+            district=place.district,
+            street=place.street,
+            community=place.community,
+            desk=place.desk,
+            zones=place.zones,
+            area_class=place.area_class,
+            grid_version=city.cells.version,
+            method=placement.method,
+            lon=report.lon,
+            lat=report.lat,
+            datum=report.datum or city.rules.form.channel_datum.get(report.channel, "WGS84"),
+        ),
+        category=CategoryStep(report.scheme or "", report.category or "", category, condition),
+        duty_version=city.version,
+        lead=decision.lead,
+        cooperate=decision.cooperate,
+        supervise=decision.supervise,
+        approve=decision.approve,
+        enforce=decision.enforce,
+        outcome=outcome,
+        automation=city.rules.form.automation_of(
+            outcome=outcome,
+            channel=report.channel,
+            severity=report.severity,
+            matter=report.matter,
+            confidence=placement.confidence,
+        ),
+        level=_LEVELS[report.severity],
+        facts={"severity": report.severity, "urgency": report.urgency, "hour": local.hour},
+        rows=tuple(RowVerdict(*verdict) for verdict in decision.rows),
+    )
+    return RoutedReport(report, placement, sealed(receipt), content_digest(report))
+
+
+def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement] | RouteError]:
+    """Place every report: by its position, else by the old grid it names, else nowhere."""
+    lon, lat, declared = _to_wgs84(city, reports)
+    located = city.locator.locate(lon, lat)
+    found: list[tuple[Place, Placement] | RouteError] = []
+    for number, report in enumerate(reports):
+        cell = int(located.index[number])
+        if cell >= 0:
+            method, confidence, flags = _certainty(city, report, located.method_name(number), declared[number])
+            place = city.cell_places[cell]
+            border = float(located.border_m[number])
+            found.append(
+                (place, _placement(city, place, method, confidence, flags, border, lon[number], lat[number]))
+            )
+        elif report.lon is not None and report.lat is not None and _elsewhere(city, lon[number], lat[number]):
+            found.append(_swapped_or_far(city, report))
+        else:
+            found.append(_by_old_grid(city, report, lon[number], lat[number]))
+    return found
+
+
+def _to_wgs84(city: City, reports: Sequence[Report]) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Convert positions to WGS-84 (CGCS2000 equals it within decimetres), all of one datum together."""
+    lon = np.array([np.nan if r.lon is None else r.lon for r in reports], dtype=float)
+    lat = np.array([np.nan if r.lat is None else r.lat for r in reports], dtype=float)
+    of_channel = city.rules.form.channel_datum
+    declared = [report.datum or of_channel.get(report.channel, "WGS84") for report in reports]
+    names = np.array(declared, dtype=object)
+    for name in sorted(set(declared) - {"WGS84", "CGCS2000"}):
+        chosen = names == name
+        lon[chosen], lat[chosen] = datum.to_wgs84(lon[chosen], lat[chosen], name)
+    return lon, lat, declared
+
+
+def _certainty(city: City, report: Report, method: str, declared: str) -> tuple[str, float, tuple[str, ...]]:
+    """Say how sure a position is: a snapped or coarse one less, one whose datum is in doubt less."""
+    flags = []
+    confidence = 1.0 if method == "POINT" else 0.9
+    expected = city.rules.form.channel_datum.get(report.channel)
+    if report.datum and expected and report.datum != expected and {declared, expected} != {"WGS84", "CGCS2000"}:
+        flags.append("DATUM_CONFLICT")
+        confidence = min(confidence, 0.9)
+    if _coarse(report.lon) and _coarse(report.lat):
+        flags.append("COARSE_POSITION")
+        confidence = min(confidence, 0.5)
+    return method, confidence, tuple(flags)
+
+
+def _coarse(degrees: float | None) -> bool:
+    return degrees is not None and round(degrees, _COARSE - 1) == degrees
+
+
+def _elsewhere(city: City, lon: float, lat: float) -> bool:
+    """Say whether a position is so far off that it is a mistake and not a place at the city's edge (about 0.5°)."""
+    west, south, east, north = city.locator.bounds
+    margin = 0.5
+    return not (west - margin <= lon <= east + margin and south - margin <= lat <= north + margin)
+
+
+def _swapped_or_far(city: City, report: Report) -> RouteError:
+    west, south, east, north = city.locator.bounds
+    lon, lat = report.lon or 0.0, report.lat or 0.0
+    inside = f"lon {west:.2f} to {east:.2f} and lat {south:.2f} to {north:.2f}"
+    if west <= lat <= east and south <= lon <= north:
+        return RouteError("SWAPPED_COORDINATES", f"lon, lat: {lon}, {lat} are swapped; expected {inside}")
+    return RouteError("OUT_OF_CITY", f"lon, lat: {lon}, {lat} is over 0.5° outside the city; expected {inside}")
+
+
+def _by_old_grid(city: City, report: Report, lon: float, lat: float) -> tuple[Place, Placement]:
+    """Place by an old grid's code, as surely as its heaviest cell weighs; else nowhere, for a person to place."""
+    if report.source_layer and report.source_grid:
+        cells = city.crosswalk.cells_of(report.source_layer, report.source_grid)
+        if cells:
+            code, weight = cells[0]
+            place = city.cell_places[city.cell_index[code]]
+            return place, _placement(city, place, "CROSSWALK", round(weight, 3), (), np.nan, lon, lat)
+    place = city.rules.places.nowhere
+    flags = ("OUTSIDE",) if not np.isnan(lon) else ("NO_POSITION",)
+    return place, _placement(city, place, "NONE", 0.0, flags, np.nan, lon, lat)
+
+
+def _placement(
+    city: City,
+    place: Place,
+    method: str,
+    confidence: float,
+    flags: tuple[str, ...],
+    border: float,
+    lon: float,
+    lat: float,
+) -> Placement:
+    return Placement(
+        desk=place.desk,
+        method=method,  # type: ignore[arg-type]
+        confidence=confidence,
+        grid_version=city.cells.version,
+        cell=place.cell,
+        grid=place.grid,
+        community=place.community,
+        street=place.street,
+        district=place.district,
+        zones=place.zones,
+        area_class=place.area_class,
+        factor=place.factor,
+        border_m=None if np.isnan(border) else round(float(border), 2),
+        lon=None if np.isnan(lon) else round(float(lon), 7),
+        lat=None if np.isnan(lat) else round(float(lat), 7),
+        flags=flags,
+    )
