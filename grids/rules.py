@@ -159,7 +159,7 @@ def _check_form(form: CityForm, problems: Problems) -> None:
             problems.note(
                 "city.toml", 0, f"automation[{number}].mode", repr(rule.mode), "one of " + " ".join(CAUTION)
             )
-    for step in ("accept", "dispatch", "verify", "check", "answer", "return_window"):
+    for step in ("accept", "dispatch", "verify", "check", "answer", "return_window", "ack", "ack_urgent"):
         _check_limit(f"limits.{step}", getattr(form.limits, step), problems)
     for urgency in URGENCIES:
         _check_limit(f"limits.sign.{urgency}", form.limits.sign.get(urgency, ""), problems)

@@ -67,6 +67,8 @@ class StepLimits(_Form, frozen=True):
     check: str = "30 URGENT_MINUTE"
     answer: str = "5 WORK_DAY"
     return_window: str = "2 WORK_HOUR"
+    ack: str = "15 URGENT_MINUTE"
+    ack_urgent: str = "5 URGENT_MINUTE"
     sign: dict[str, str] = msgspec.field(
         default_factory=lambda: {"CRITICAL": "5 URGENT_MINUTE", "URGENT": "30 URGENT_MINUTE", "NORMAL": "2 WORK_HOUR"}
     )

@@ -158,12 +158,17 @@ class Clock(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where a report of a case came from: the source's number, the digest of its content, when it last changed."""
+    """Where a report of a case came from.
+
+    `digest` is of the content last applied and `updated_at` when the source last changed it; `at` is when the
+    desk took it in.
+    """
 
     system: str
     system_no: str
     digest: str
     updated_at: datetime
+    at: datetime
 
 
 class Case(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -204,7 +209,10 @@ class Case(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The fields of a case that one transition sets; a field left out stays as it is."""
+    """The fields of a case that one transition sets; a field left out stays as it is.
+
+    `clocks` holds only the clocks that changed: each replaces the one of the same name and unit, or joins.
+    """
 
     desk: str | UnsetType = UNSET
     matter: str | UnsetType = UNSET

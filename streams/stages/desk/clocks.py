@@ -60,7 +60,7 @@ def pause(calendar: WorkCalendar, clock: Clock, at: datetime) -> Clock:
     if clock.since is None:
         return clock
     used = used_by(calendar, clock, at)
-    return replace(clock, used_s=used, since=None, overdue=clock.overdue or used > clock.limit_s)
+    return replace(clock, used_s=used, since=None, overdue=used > clock.limit_s)
 
 
 def stop(calendar: WorkCalendar, clock: Clock, at: datetime) -> Clock:
@@ -90,6 +90,6 @@ def next_due(calendar: WorkCalendar, tiers: Sequence[Tier], case_no: str, clock:
     return Due(moment, case_no, clock.name, clock.tiers, clock.unit)
 
 
-def escalated(clock: Clock, tier: Tier) -> Clock:
-    """Return the clock after a tier has fired."""
-    return replace(clock, tiers=clock.tiers + 1, overdue=clock.overdue or tier.share >= _FULL)
+def is_overdue(calendar: WorkCalendar, clock: Clock, at: datetime) -> bool:
+    """Say whether the limit is used up and exceeded; ending exactly on the deadline is in time."""
+    return used_by(calendar, clock, at) > clock.limit_s
