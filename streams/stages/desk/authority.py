@@ -9,19 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.stages.desk.lifecycle import (
+    ACCEPTED,
     ACCEPTOR,
     CENTRE,
     COLLECTOR,
     DISPATCHER,
     DUTY_OFFICER,
+    HANDLED,
     HANDLER,
+    RULES,
     SUPERVISION,
     Rule,
 )
 
 if TYPE_CHECKING:
     from grids.rules import Rules
-    from streams.records import Case
+    from streams.records import Action, Case
 
 _CHECKS = frozenset({"CHECK_PASS", "CHECK_FAIL"})
 _OF_CENTRE = frozenset({ACCEPTOR, DUTY_OFFICER, DISPATCHER, CENTRE})
@@ -56,6 +59,33 @@ def roles(rules: Rules, case: Case, unit: str) -> frozenset[str]:
     if who.kind == "OFFICE" and who.level in ("STREET", "COMMUNITY"):
         found.add(COLLECTOR)
     return frozenset(found)
+
+
+def check_action(rules: Rules, case: Case | None, action: Action) -> Case:
+    """Return the case if the action is legal in its state and its actor may take it; else raise NotAllowedError."""
+    if case is None:
+        raise NotAllowedError("NO_SUCH_CASE", f"case_no: {action.case_no!r} is not known at this desk")
+    rule = RULES.get(action.verb)
+    if rule is None:
+        raise NotAllowedError("UNKNOWN_VERB", f"verb: {action.verb!r}; expected one of {' '.join(sorted(RULES))}")
+    if case.state not in _starts(rule, case):
+        expected = " ".join(sorted(_starts(rule, case))) or "another verb for this matter"
+        raise NotAllowedError("ILLEGAL_TRANSITION", f"verb: {action.verb} in {case.state}; expected {expected}")
+    if rule.reason and not action.reason.strip():
+        raise NotAllowedError("NO_REASON", f"reason: nothing; {action.verb} needs one")
+    if missing := [name for name in rule.payload if not action.payload.get(name)]:
+        raise NotAllowedError("NO_PAYLOAD", f"payload.{missing[0]}: nothing; {action.verb} needs it")
+    check_authority(rules, case, rule, action.actor_unit)
+    return case
+
+
+def _starts(rule: Rule, case: Case) -> frozenset[str]:
+    """An incident closes once handled; anything else is answered and closes once accepted, and is never filed."""
+    if rule.verb == "CLOSE":
+        return frozenset({HANDLED if case.matter == "INCIDENT" else ACCEPTED})
+    if rule.verb in ("FILE", "DECLINE") and case.matter != "INCIDENT":
+        return frozenset()
+    return rule.starts
 
 
 def check_authority(rules: Rules, case: Case, rule: Rule, unit: str) -> None:

@@ -26,18 +26,8 @@ from streams.records import (
 )
 from streams.stages import alerts
 from streams.stages.desk import clocks, steps
-from streams.stages.desk.authority import NotAllowedError, check_authority
-from streams.stages.desk.lifecycle import (
-    ACCEPTED,
-    CLOSED,
-    FILED,
-    HANDLED,
-    REPORTED,
-    REWORK,
-    RULES,
-    SAME,
-    SYSTEM,
-)
+from streams.stages.desk.authority import NotAllowedError, check_action
+from streams.stages.desk.lifecycle import CLOSED, REPORTED, RULES, SAME, SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -186,26 +176,11 @@ class Desk:
 
     def _act(self, action: Action, at: datetime) -> None:
         case = self.book.cases.get(action.case_no)
-        rule = RULES.get(action.verb)
+        if case is not None and action.action_id in case.actions:
+            self._counts["repeated_actions"] += 1
+            return
         try:
-            if case is None:
-                raise NotAllowedError("NO_SUCH_CASE", f"case_no: {action.case_no!r} is not open at this desk")
-            if action.action_id in case.actions:
-                self._counts["repeated_actions"] += 1
-                return
-            if rule is None:
-                known = " ".join(sorted(RULES))
-                raise NotAllowedError("UNKNOWN_VERB", f"verb: {action.verb!r}; expected one of {known}")
-            if case.state not in rule.starts or (rule.verb == "CLOSE" and not _may_close(case)):
-                raise NotAllowedError(
-                    "ILLEGAL_TRANSITION",
-                    f"verb: {action.verb} in state {case.state}; expected {' '.join(sorted(rule.starts))}",
-                )
-            if rule.reason and not action.reason.strip():
-                raise NotAllowedError("NO_REASON", f"reason: nothing; {action.verb} needs one")
-            if missing := [name for name in rule.payload if not action.payload.get(name)]:
-                raise NotAllowedError("NO_PAYLOAD", f"payload.{missing[0]}: nothing; {action.verb} needs it")
-            check_authority(self.book.rules, case, rule, action.actor_unit)
+            case = check_action(self.book.rules, case, action)
             fields = steps.change(self.book.rules, case, action.verb, at, action.payload)
         except NotAllowedError as error:
             self._counts["refused_actions"] += 1
@@ -282,11 +257,6 @@ class Desk:
 
     def _dead(self, name: str, reason: str, text: str, at: datetime, original: bytes, source: str) -> None:
         self._effects.dead_letters.append(DeadLetter(name, STAGE, reason, text, at, original, source))
-
-
-def _may_close(case: Case) -> bool:
-    """An incident closes once handled, anything else once it has been accepted and answered."""
-    return case.state == (HANDLED if case.matter == "INCIDENT" else ACCEPTED)
 
 
 def _automatic(case: Case) -> str | None:

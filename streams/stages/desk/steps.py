@@ -11,7 +11,7 @@ from streams.stages.desk.authority import NotAllowedError
 from streams.stages.desk.clocks import ACCEPT, ANSWER, CHECK, DISPATCH, FILE, HANDLE, SIGN, VERIFY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from grids.rules import Rules
@@ -115,7 +115,7 @@ def _redispatched(rules: Rules, case: Case, _: str, at: datetime, fields: Mappin
     return changed
 
 
-def _file(rules: Rules, case: Case, at: datetime, payload: Mapping[str, Any]) -> dict[str, Any]:
+def _file(rules: Rules, case: Case, _: datetime, payload: Mapping[str, Any]) -> dict[str, Any]:
     """The filing condition fixes limit, clock and closing test; the area class stretches the limit."""
     day = case.receipt.at.astimezone(rules.calendar.zone).date()
     name = payload.get("condition") or case.receipt.category.condition or None
@@ -164,7 +164,19 @@ def _ended(_: Rules, __: Case, at: datetime, ___: Mapping[str, Any]) -> dict[str
     return {"closed_at": at}
 
 
-_FIELDS = {
+def _assign(_: Rules, __: Case, ___: datetime, payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {"team": str(payload["team"])}
+
+
+def _unassign(_: Rules, __: Case, ___: datetime, ____: Mapping[str, Any]) -> dict[str, Any]:
+    return {"team": ""}
+
+
+def _finish(_: Rules, __: Case, at: datetime, ___: Mapping[str, Any]) -> dict[str, Any]:
+    return {"finished_at": at}
+
+
+_FIELDS: dict[str, Callable[[Rules, Case, datetime, Mapping[str, Any]], dict[str, Any]]] = {
     "FILE": _file,
     "DISPATCH": _dispatch,
     "REDISPATCH": _dispatch,
@@ -173,7 +185,7 @@ _FIELDS = {
     "REFUSE": _ended,
     "DECLINE": _ended,
     "VERIFY_FALSE": _ended,
-    "ASSIGN": lambda _rules, _case, _at, payload: {"team": str(payload["team"])},
-    "UNASSIGN": lambda _rules, _case, _at, _payload: {"team": ""},
-    "FINISH": lambda _rules, _case, at, _payload: {"finished_at": at},
+    "ASSIGN": _assign,
+    "UNASSIGN": _unassign,
+    "FINISH": _finish,
 }
