@@ -1,0 +1,157 @@
+"""The thread that runs an embedded host while a gateway takes reports in.
+
+Whoever calls `accept` waits only until the journal is on disk; calls that wait at the same time share one commit.
+Between commits the thread works off what waits, and sends ticks when nothing else moves time on.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streams.hosts.embedded.host import EmbeddedHost
+    from streams.records import Action, DeadLetter, Effects
+    from streams.stages.acceptance import Accepted
+
+_log = structlog.get_logger(__name__)
+
+_IDLE_S = 0.25
+"""How long to wait for input before looking whether a clock is due."""
+
+_GROUP = 256
+"""Calls that share a commit at most."""
+
+
+def wall_clock() -> datetime:
+    """Return the time at which something is accepted: hosts and inlets may ask, stages never."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class _Call:
+    reports: Sequence[Accepted] = ()
+    actions: Sequence[tuple[Action, datetime]] = ()
+    letters: Sequence[DeadLetter] = ()
+    done: Future[None] = field(default_factory=Future)
+
+
+class Engine:
+    """Owns a host on a thread of its own. `heard` is called with each batch's effects, on that thread."""
+
+    def __init__(
+        self,
+        make_host: Callable[[], EmbeddedHost],
+        *,
+        clock: Callable[[], datetime] = wall_clock,
+        heard: Callable[[Effects], None] = lambda _effects: None,
+    ) -> None:
+        self._make_host = make_host
+        self._clock = clock
+        self._heard = heard
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="onegrid-engine", daemon=True)
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Open the host; raises what opening it raises."""
+        self._thread.start()
+        self._ready.result()
+
+    def stop(self) -> None:
+        """Work off what waits, then close the host."""
+        self._calls.put(None)
+        self._thread.join()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread.is_alive() and self.failure is None
+
+    def accept(self, reports: Sequence[Accepted], letters: Sequence[DeadLetter] = ()) -> Future[None]:
+        """Take reports in; the future is done once they are on disk."""
+        return self._put(_Call(reports=reports, letters=letters))
+
+    def submit(self, actions: Sequence[tuple[Action, datetime]]) -> Future[None]:
+        """Take actions in; the future is done once they are on disk."""
+        return self._put(_Call(actions=actions))
+
+    def _put(self, call: _Call) -> Future[None]:
+        if not self.healthy:
+            call.done.set_exception(RuntimeError("the engine has stopped"))
+        else:
+            self._calls.put(call)
+        return call.done
+
+    def _run(self) -> None:
+        try:
+            host = self._make_host()
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits in start()
+            self._ready.set_exception(error)
+            return
+        self._ready.set_result(None)
+        try:
+            while self._turn(host):
+                pass
+        except BaseException as error:  # noqa: BLE001 - a broken disk must show in /healthz, not only in a log
+            self.failure = error
+            _log.exception("engine stopped", error=str(error))
+            self._fail_waiting(error)
+        finally:
+            host.close()
+
+    def _turn(self, host: EmbeddedHost) -> bool:
+        """Take in what waits, then work off one batch; False once told to stop and nothing is left."""
+        calls, stop = self._collect()
+        if calls:
+            self._take_in(host, calls)
+        host.tick(self._clock())
+        while (effects := host.work()) is not None:
+            self._heard(effects)
+            if not stop and not self._calls.empty():
+                break
+        return not stop
+
+    def _collect(self) -> tuple[list[_Call], bool]:
+        calls: list[_Call] = []
+        timeout = _IDLE_S
+        while len(calls) < _GROUP:
+            try:
+                call = self._calls.get(timeout=timeout) if timeout else self._calls.get_nowait()
+            except queue.Empty:
+                break
+            if call is None:
+                return calls, True
+            calls.append(call)
+            timeout = 0
+        return calls, False
+
+    def _take_in(self, host: EmbeddedHost, calls: Sequence[_Call]) -> None:
+        try:
+            if reports := [report for call in calls for report in call.reports]:
+                host.accept(reports)
+            if letters := [letter for call in calls for letter in call.letters]:
+                host.refuse(letters)
+            if actions := [action for call in calls for action in call.actions]:
+                host.submit(actions)
+        except BaseException as error:
+            for call in calls:
+                call.done.set_exception(error)
+            raise
+        for call in calls:
+            call.done.set_result(None)
+
+    def _fail_waiting(self, error: BaseException) -> None:
+        while not self._calls.empty():
+            call = self._calls.get()
+            if call is not None:
+                call.done.set_exception(error)

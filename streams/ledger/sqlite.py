@@ -1,0 +1,54 @@
+"""The effects log as a table of a SQLite file. The caller owns the transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.ledger.fold import Fold
+from streams.ledger.records import decode, encode
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from streams.ledger.records import Record
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS effects (
+    "offset" INTEGER PRIMARY KEY AUTOINCREMENT,
+    body BLOB NOT NULL
+);
+"""
+
+
+class SqliteLog:
+    """An effects log in the database of a connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def append(self, record: Record) -> int:
+        """Append a record and return its offset."""
+        cursor = self._db.execute("INSERT INTO effects (body) VALUES (?)", (encode(record),))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def read(self, after: int = 0) -> Iterator[tuple[int, Record]]:
+        """Yield the records behind an offset, in order."""
+        rows = self._db.execute('SELECT "offset", body FROM effects WHERE "offset" > ? ORDER BY "offset"', (after,))
+        for offset, body in rows:
+            yield offset, decode(body)
+
+    def at(self, offset: int) -> Record:
+        """Return the record at an offset; KeyError if there is none."""
+        row = self._db.execute('SELECT body FROM effects WHERE "offset" = ?', (offset,)).fetchone()
+        if row is None:
+            raise KeyError(offset)
+        return decode(row[0])
+
+    def fold(self) -> Fold:
+        """Read the whole log by the rule and return where it stands."""
+        fold = Fold()
+        for offset, record in self.read():
+            fold.counts(offset, record)
+        return fold

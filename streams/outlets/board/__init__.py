@@ -1,0 +1,39 @@
+"""The board: cases, alerts and dead letters as they stand. `Board` is the port, each module one medium."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from streams.records import Alert, Case, DeadLetter, Transition
+
+
+class Board(Protocol):
+    """What gateways and consoles ask."""
+
+    def case(self, case_no: str) -> Case | None:
+        """Return one case."""
+
+    def cases(self, *, after: str = "", limit: int = 100, **equal: str) -> list[Case]:
+        """List cases in the order of their numbers, behind `after`, whose fields equal the given values."""
+
+    def transitions(self, case_no: str) -> list[Transition]:
+        """List the transitions of a case, in order."""
+
+    def alerts(self, *, after: str = "", limit: int = 100, desk: str = "") -> list[Alert]:
+        """List alerts in the order of their ids, behind `after`."""
+
+    def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """List dead letters, the oldest first."""
+
+    def dead_letter_reasons(self) -> dict[str, int]:
+        """Count dead letters by reason."""
+
+    def counters(self) -> dict[str, int]:
+        """Return the counters of everything applied so far."""
+
+    def count(self, table: str) -> int:
+        """Count reports, cases, alerts, dead_letters or effects."""
+
+    def close(self) -> None:
+        """Let the medium go."""

@@ -1,0 +1,81 @@
+"""The board as tables of the embedded host's file, which keeps them in the transaction of each effects record."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.ledger.records import Claim
+from streams.ledger.sqlite import SqliteLog
+from streams.records import Alert, Case, DeadLetter, Transition
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_case = msgspec.json.Decoder(Case)
+
+
+class SqliteBoard:
+    """The board over an embedded host's file: every call sees whole transactions only. Not for two threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self.log = SqliteLog(self.db)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def case(self, case_no: str) -> Case | None:
+        """Return one case."""
+        row = self.db.execute("SELECT body FROM cases WHERE case_no = ?", (case_no,)).fetchone()
+        return _case.decode(row[0]) if row else None
+
+    def cases(self, *, after: str = "", limit: int = 100, **equal: str) -> list[Case]:
+        """List cases in the order of their numbers, behind `after`, whose columns equal the given values."""
+        allowed = [name for name in ("desk", "state", "unit", "street", "category", "matter") if equal.get(name)]
+        where = "".join(f" AND {name} = :{name}" for name in allowed)
+        query = f"SELECT body FROM cases WHERE case_no > :after{where} ORDER BY case_no LIMIT :limit"  # noqa: S608
+        rows = self.db.execute(query, {**{name: equal[name] for name in allowed}, "after": after, "limit": limit})
+        return [_case.decode(body) for (body,) in rows]
+
+    def transitions(self, case_no: str) -> list[Transition]:
+        """List the transitions of a case, in order."""
+        rows = self.db.execute('SELECT "offset" FROM steps WHERE case_no = ? ORDER BY "offset"', (case_no,))
+        found = []
+        for (offset,) in rows.fetchall():
+            record = self.log.at(offset)
+            if not isinstance(record, Claim):
+                found += [step for step in record.effects.transitions if step.case_no == case_no]
+        return found
+
+    def alerts(self, *, after: str = "", limit: int = 100, desk: str = "") -> list[Alert]:
+        """List alerts in the order of their ids, behind `after`, of one desk if it is given."""
+        rows = self.db.execute(
+            "SELECT body FROM alerts WHERE alert_id > ? AND (? = '' OR desk = ?) ORDER BY alert_id LIMIT ?",
+            (after, desk, desk, limit),
+        )
+        return [msgspec.json.decode(body, type=Alert) for (body,) in rows]
+
+    def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """List dead letters, the oldest first."""
+        rows = self.db.execute(
+            "SELECT body FROM dead_letters WHERE position > ? ORDER BY position LIMIT ?", (after, limit)
+        )
+        return [msgspec.json.decode(body, type=DeadLetter) for (body,) in rows]
+
+    def dead_letter_reasons(self) -> dict[str, int]:
+        """Count dead letters by reason."""
+        return dict(self.db.execute("SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason ORDER BY reason"))
+
+    def counters(self) -> dict[str, int]:
+        """Return the counters of everything applied so far."""
+        return dict(self.db.execute("SELECT name, value FROM counters"))
+
+    def count(self, table: str) -> int:
+        """Count the rows of a table of this file."""
+        if table not in ("reports", "inbox", "cases", "alerts", "dead_letters", "effects"):
+            raise KeyError(table)
+        return int(self.db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])  # noqa: S608 - named above
