@@ -17,7 +17,7 @@ import msgspec
 from grids.catalogue import URGENCIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from grids.duties.resolution import Decision, Duties
     from grids.places import Place
@@ -102,25 +102,24 @@ def _fault(decision: Decision) -> str:
     return "SELF_SUPERVISED" if decision.self_supervised else ""
 
 
-def _classes(duties: Duties, leaf: str, places: Sequence[Place]) -> dict[tuple[Any, ...], list[int]]:
+def _classes(duties: Duties, leaf: str, places: Sequence[Place]) -> dict[Hashable, list[int]]:
     """Group the places that the rows of a leaf can't tell apart."""
-    rows = duties.for_category(leaf)
-    cells = {row.scope_code for row in rows if row.scope_type == "CELL"}
-    classes: dict[tuple[Any, ...], list[int]] = {}
+    shape = duties.shape(leaf)
+    by_class = "area_class" in shape.variables
+    classes: dict[Hashable, list[int]] = {}
     for index, place in enumerate(places):
-        own = (place.cell in cells and place.cell, place.grid in cells and place.grid)
-        key = (place.community or place.street or place.district, place.zones, place.area_class, own)
+        key = (shape.of(place), place.area_class if by_class else "")
         classes.setdefault(key, []).append(index)
     return classes
 
 
 def _regions(duties: Duties, leaf: str) -> Iterator[tuple[date, dict[str, Any]]]:
     """List one moment and one set of facts for each region in which no row of the leaf can change its mind."""
-    asked = duties.variables(leaf)
+    shape = duties.shape(leaf)
+    asked, dates = shape.variables, shape.dates
     severities = (1, 2, 3, 4) if "severity" in asked else (4,)
     urgencies = URGENCIES if "urgency" in asked else ("NORMAL",)
     hours = range(24) if "hour" in asked else (12,)
-    dates = duties.breakpoints(leaf)
     days = (dates[0] - timedelta(days=1), *dates) if dates else (date(2026, 1, 1),)
     for day, severity, urgency, hour in product(days, severities, urgencies, hours):
         yield day, {"severity": severity, "urgency": urgency, "hour": hour}

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import msgspec
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class RowVerdict(msgspec.Struct, frozen=True):

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from grids.codes import COMMUNITY, DISTRICT, STREET
 from grids.duties.rows import BACKSTOP, LEAD, ROLES, DutyRow, Specificity
 from grids.duties.selectors import Component, select
+from grids.tables import OPEN_END, OPEN_START
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -57,12 +60,36 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What the rows of one leaf can tell apart: facts, dates, cells named by themselves, and how small an area.
+
+    Two places with the same `of`, on days with the same `interval` and with the same `variables`, get the same
+    decision.
+    """
+
+    variables: tuple[str, ...]
+    dates: tuple[date, ...]
+    cells: frozenset[str]
+    width: int
+
+    def of(self, place: Place) -> tuple[Hashable, ...]:
+        """Return the ancestry class of a place."""
+        own = place.cell if place.cell in self.cells else place.grid if place.grid in self.cells else ""
+        return ((place.community or place.street or place.district)[: self.width], place.zones, own)
+
+    def interval(self, day: date) -> int:
+        """Return in which of the intervals between the dates a day lies."""
+        return bisect_right(self.dates, day)
+
+
+@dataclass(frozen=True)
 class Duties:
     """A duty list ready to answer. Pure: the memory inside never changes an answer."""
 
     rows: tuple[DutyRow, ...]
     units: Units
     _by_category: dict[str, tuple[DutyRow, ...]] = field(default_factory=dict, compare=False)
+    _shapes: dict[str, Shape] = field(default_factory=dict, compare=False)
     _memory: dict[Hashable, Decision] = field(default_factory=dict, compare=False)
 
     def for_category(self, category: str) -> tuple[DutyRow, ...]:
@@ -73,17 +100,29 @@ class Duties:
             self._by_category[category] = rows
         return rows
 
-    def variables(self, category: str) -> frozenset[str]:
-        """Name the facts that the rows of a leaf ask for."""
-        return frozenset().union(*(row.when.variables for row in self.for_category(category)))
+    def shape(self, category: str) -> Shape:
+        """Return what the rows of a leaf can tell apart."""
+        shape = self._shapes.get(category)
+        if shape is None:
+            rows = self.for_category(category)
+            named = {name for row in rows for name in (row.unit, row.fallback, row.delegated_from)}
+            scopes = {row.scope_type for row in rows}
+            if "COMMUNITY" in scopes or "@community" in named:
+                width = COMMUNITY
+            else:
+                width = STREET if "STREET" in scopes or "@street-office" in named else DISTRICT
+            shape = self._shapes[category] = Shape(
+                tuple(sorted(frozenset().union(*(row.when.variables for row in rows)))),
+                tuple(sorted({day for row in rows for day in row.dates} | self._unit_dates)),
+                frozenset(row.scope_code for row in rows if row.scope_type == "CELL"),
+                width,
+            )
+        return shape
 
-    def breakpoints(self, category: str) -> tuple[date, ...]:
-        """List the dates on which some row of a leaf, or some unit, starts or ends: between two nothing changes."""
-        return tuple(sorted({day for row in self.for_category(category) for day in row.dates} | self._unit_dates()))
-
+    @cached_property
     def _unit_dates(self) -> set[date]:
         spans = ((unit.active_from, unit.active_to) for unit in self.units.by_code.values())
-        return {day for span in spans for day in span if day.year > 1 and day.year < 9999}  # noqa: PLR2004 - open ends
+        return {day for span in spans for day in span if OPEN_START < day < OPEN_END}
 
     def resolve(
         self,
@@ -100,33 +139,14 @@ class Duties:
         """
         if component is not None:
             return self._decide(category, place, facts, day, component)
-        key = self._class(category, place, facts, day)
+        shape = self.shape(category)
+        key = (category, shape.of(place), shape.interval(day), *(facts[name] for name in shape.variables))
         decision = self._memory.get(key)
         if decision is None:
             if len(self._memory) >= _MEMORY:
                 self._memory.clear()
             decision = self._memory[key] = self._decide(category, place, facts, day, None)
         return decision
-
-    def _class(self, category: str, place: Place, facts: Mapping[str, Any], day: date) -> Hashable:
-        """Return what tells places, facts and dates apart as far as this category's rows can see."""
-        shape = self._shapes.get(category)
-        if shape is None:
-            rows = self.for_category(category)
-            cells = frozenset(row.scope_code for row in rows if row.scope_type == "CELL")
-            shape = self._shapes[category] = (
-                tuple(sorted(self.variables(category))),
-                self.breakpoints(category),
-                cells,
-            )
-        variables, dates, cells = shape
-        own = place.cell if place.cell in cells else place.grid if place.grid in cells else ""
-        area = place.community or place.street or place.district
-        return (category, area, place.zones, own, bisect_right(dates, day), *(facts[name] for name in variables))
-
-    _shapes: dict[str, tuple[tuple[str, ...], tuple[date, ...], frozenset[str]]] = field(
-        default_factory=dict, compare=False
-    )
 
     def _decide(
         self, category: str, place: Place, facts: Mapping[str, Any], day: date, component: Component | None

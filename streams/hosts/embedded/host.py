@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from grids.city import City
-    from streams.records import Action, Body, RoutedReport
+    from streams.records import Action, Body, Item, RoutedReport
 
 BATCH = 500
-"""Inputs of one transaction: an effects record of so many stays under 1 MB in the ordinary case."""
+"""Inputs of one transaction."""
+
+RECORD = 100
+"""Inputs of one effects record: at about 5 kB of effects each it stays under 1 MB."""
 
 _ROUTED = "routed"
 _PACK = "pack"
@@ -147,13 +150,25 @@ class EmbeddedHost:
         items = self.store.inbox_after(self._applied, limit)
         if not items:
             return None
+        total = Effects([], [], [], {})
+        for start in range(0, len(items), RECORD):
+            effects = self._record(items[start : start + RECORD])
+            total.transitions += effects.transitions
+            total.alerts += effects.alerts
+            total.dead_letters += effects.dead_letters
+            for name, count in effects.counters.items():
+                total.counters[name] = total.counters.get(name, 0) + count
+        self.store.set_meta("applied", str(self._applied))
+        return total
+
+    def _record(self, items: Sequence[Item]) -> Effects:
+        """Let the desk receive some inputs, and keep what came of them as one record."""
         effects = self._desk.receive(items)
         last = items[-1].position
         offset = self.store.log.append(EffectsRecord(self._epoch, self._applied + 1, last, effects))
         changed = [self._book.cases[number] for number in dict.fromkeys(t.case_no for t in effects.transitions)]
         now = {desk: self._book.now[desk] for desk in {item.desk for item in items}}
         self.store.keep(offset, effects, changed, now)
-        self.store.set_meta("applied", str(last))
         self._applied = last
         return effects
 
