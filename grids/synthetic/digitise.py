@@ -7,7 +7,7 @@ both alike. A defect is a stretch of border that one side drew again by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import shapely
@@ -42,14 +42,14 @@ class Hand:
     overlaps: int
 
 
-def draw(truth: NDArray, hand: Hand, rng: Generator) -> NDArray:
+def draw(truth: NDArray[Any], hand: Hand, rng: Generator) -> NDArray[Any]:
     """Return the partition as a department would have digitised it, in metres; every shape valid and whole."""
     parts = shapely.coverage_simplify(truth, tolerance=hand.thin_m, simplify_boundary=False)
     parts = _moved(parts, hand, rng)
     return _with_defects(parts, hand, rng)
 
 
-def _moved(parts: NDArray, hand: Hand, rng: Generator) -> NDArray:
+def _moved(parts: NDArray[Any], hand: Hand, rng: Generator) -> NDArray[Any]:
     """Move each vertex of the partition once, for all shapes that share it."""
     coordinates = shapely.get_coordinates(parts)
     points, index = np.unique(coordinates, axis=0, return_inverse=True)
@@ -61,7 +61,7 @@ def _moved(parts: NDArray, hand: Hand, rng: Generator) -> NDArray:
         moved = shapely.set_coordinates(parts.copy(), (points + shift)[index.ravel()])
         broken = np.flatnonzero(~shapely.is_valid(moved))
         if not len(broken):
-            return cast("NDArray", moved)
+            return cast("NDArray[Any]", moved)
         shift[index.ravel()[np.isin(owner, broken)]] = 0.0
 
 
@@ -81,7 +81,7 @@ def _smooth(points: NDArray[np.float64], rms_m: float, rng: Generator) -> NDArra
     return cast("NDArray[np.float64]", shift * (rms_m / np.sqrt(_WAVES)))
 
 
-def _with_defects(parts: NDArray, hand: Hand, rng: Generator) -> NDArray:
+def _with_defects(parts: NDArray[Any], hand: Hand, rng: Generator) -> NDArray[Any]:
     """Let one side of a few borders draw its stretch again, 3 to 8 m back (a gap) or forward (an overlap)."""
     found = parts.copy()
     borders = [pair for pair, m in topology.shared_borders(parts).items() if _LONG_ENOUGH_M < m < _TOO_LONG_M]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +65,7 @@ def _degrees(metres: NDArray[np.float64], net: str) -> NDArray[np.float64]:
     return np.round(np.column_stack([lon, lat]), DIGITS)
 
 
-def _write_geojson(path: Path, columns: dict[str, NDArray], shapes: NDArray) -> None:
+def _write_geojson(path: Path, columns: dict[str, NDArray[Any]], shapes: NDArray[Any]) -> None:
     names = list(columns)
     lines = [
         json.dumps(
@@ -83,7 +83,7 @@ def _write_geojson(path: Path, columns: dict[str, NDArray], shapes: NDArray) -> 
     path.write_text(text, encoding="utf-8")
 
 
-def _write_geoparquet(path: Path, columns: dict[str, NDArray], shapes: NDArray) -> None:
+def _write_geoparquet(path: Path, columns: dict[str, NDArray[Any]], shapes: NDArray[Any]) -> None:
     """Write GeoParquet 1.1 with its default CRS, longitude and latitude."""
     west, south, east, north = shapely.total_bounds(shapes)
     geometry = {"encoding": "WKB", "geometry_types": ["Polygon"], "bbox": [west, south, east, north]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -12,7 +12,7 @@ from grids.synthetic import terrain, topology
 from grids.synthetic.digitise import Hand, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -28,8 +28,11 @@ HANDS = {
     "MS": Hand(noise_m=2.2, jitter_m=0.8, thin_m=16.0, gaps=6, overlaps=6),
 }
 
-CELL_M2 = {"demo": {"ZZ": 310_000.0, "CG": 186_000.0}, "full": {"ZZ": 81_000.0, "CG": 10_000.0}}
-"""Mean size of a 综治 grid and a 城管 unit grid. Full: 400 of some 2.3 million households, and 10,000 m²."""
+COUNTS = {"demo": {"ZZ": 1500, "CG": 2500}, "full": {"ZZ": 5750, "CG": 46_500}}
+"""About how many 综治 and 城管 grids. Full: 400 of some 2.3 million households, and 10,000 m² each."""
+
+CROWDING = {"ZZ": 0.55, "CG": 1.0}
+"""综治 grids are cut by households, so they are small where people live close together; 城管 grids by area."""
 
 STEP_M = {"demo": terrain.STEP_M, "full": 40.0}
 
@@ -43,10 +46,10 @@ class Drawn:
     """One department's layer: codes and names by shape, in metres. `parents` are communities, or empty."""
 
     net: str
-    codes: NDArray
-    names: NDArray
-    parents: NDArray
-    shapes: NDArray
+    codes: NDArray[Any]
+    names: NDArray[Any]
+    parents: NDArray[Any]
+    shapes: NDArray[Any]
 
 
 def draw_all(truth: Truth, places: Places, density: str, rng: Generator) -> list[Drawn]:
@@ -62,14 +65,16 @@ def draw_all(truth: Truth, places: Places, density: str, rng: Generator) -> list
     ]
 
 
-def _drawn(net: str, codes: Sequence[str], names: Sequence[str], parents: Sequence[str], truth: NDArray, rng: Generator) -> Drawn:
-    texts = [np.array(list(column), dtype=object) for column in (codes, names, parents)]
-    return Drawn(net, *texts, shapes=draw(truth, HANDS[net], rng))
+def _drawn(
+    net: str, codes: Iterable[str], names: Iterable[str], parents: Iterable[str], truth: NDArray[Any], rng: Generator
+) -> Drawn:
+    code, name, parent = (np.array(list(column), dtype=object) for column in (codes, names, parents))
+    return Drawn(net, code, name, parent, draw(truth, HANDS[net], rng))
 
 
 def _grids(net: str, word: str, truth: Truth, names: dict[str, str], density: str, rng: Generator) -> Drawn:
     """Cut each community into grids: its 12 digits and a serial of three, counted from the north-west."""
-    parts, of = terrain.cut(truth, CELL_M2[density][net], STEP_M[density], rng)
+    parts, of = terrain.cut(truth, COUNTS[density][net], CROWDING[net], STEP_M[density], rng)
     parents = truth.community_codes[of]
     serials = np.arange(len(of)) - np.searchsorted(of, of) + 1
     codes = [f"{parent}{serial:03d}" for parent, serial in zip(parents, serials, strict=True)]
@@ -91,7 +96,9 @@ def _emergency(truth: Truth, streets: Level, rng: Generator) -> Drawn:
         mate = max(near)[1] if near else small
         if mate != small and merged.get(small) == [small] and merged.get(mate) == [mate]:
             merged[mate] += merged.pop(small)
-    shapes, names, codes = [], [], []
+    shapes: list[shapely.Geometry] = []
+    names: list[str] = []
+    codes: list[str] = []
     for head, members in sorted(merged.items()):
         inside = truth.communities[np.isin(truth.community_streets, streets.codes[members])]
         halves = np.zeros(len(inside), dtype=int)
@@ -111,7 +118,7 @@ def _environment(truth: Truth, rng: Generator) -> Drawn:
     centres = shapely.get_coordinates(shapely.centroid(shapes)) - shapely.get_coordinates(truth.outline.centroid)
     order = np.argsort(np.hypot(*centres.T), kind="stable")
     codes = [f"HB{number:02d}" for number in range(1, len(order) + 1)]
-    winds = "东 东北 北 西北 西 西南 南 东南".split()
+    winds = ["东", "东北", "北", "西北", "西", "西南", "南", "东南"]
     bearings = np.round(np.arctan2(centres[order, 1], centres[order, 0]) / (np.pi / 4)).astype(int) % 8
     names = [f"{winds[wind]}部控制区{code[2:]}" for wind, code in zip(bearings, codes, strict=True)]
     return _drawn("HB", codes, names, [""] * len(codes), shapes[order], rng)
@@ -119,7 +126,9 @@ def _environment(truth: Truth, rng: Generator) -> Drawn:
 
 def _services(truth: Truth, street_of: dict[str, str], rng: Generator) -> Drawn:
     """Group each street's communities into service areas."""
-    shapes, codes, names = [], [], []
+    shapes: list[shapely.Geometry] = []
+    names: list[str] = []
+    codes: list[str] = []
     share = MS_AREAS / len(truth.communities)
     for street in sorted(set(truth.community_streets)):
         inside = truth.communities[truth.community_streets == street]

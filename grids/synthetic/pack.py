@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from grids.synthetic.places import Places
 
 SEED = 20260301
-DENSITIES = tuple(layers.CELL_M2)
+DENSITIES = tuple(layers.COUNTS)
 
 _LAYER_NAMES = {
     "ZZ": ("综治网格", "Comprehensive governance grids"),

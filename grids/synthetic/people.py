@@ -55,9 +55,7 @@ def channels_toml(places: Places) -> str:
         if desk == CITY:
             told.append(("smtp", "duty@chengdu.invalid"))
         for order, (kind, target) in enumerate(told, start=1):
-            lines.append(
-                f'\n[[channel]]\nunit = "{desk}-CC"\nkind = "{kind}"\ntarget = "{target}"\norder = {order}'
-            )
+            lines.append(f'\n[[channel]]\nunit = "{desk}-CC"\nkind = "{kind}"\ntarget = "{target}"\norder = {order}')
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,10 +19,10 @@ INPUTS = Path(__file__).parent / "inputs"
 class Level:
     """All places of one administrative level, in code order; positions only where the table gives them."""
 
-    codes: NDArray
-    names_zh: NDArray
-    names_en: NDArray
-    parents: NDArray
+    codes: NDArray[Any]
+    names_zh: NDArray[Any]
+    names_en: NDArray[Any]
+    parents: NDArray[Any]
     east_km: NDArray[np.float64]
     north_km: NDArray[np.float64]
 
@@ -57,14 +57,15 @@ def read_places() -> Places:
     table = rows("places.csv")
     city = next(row["code"] for row in table if row["level"] == "CITY")
 
+    above = {"CITY": "", "DISTRICT": city}
+
     def level(name: str) -> Level:
         found = sorted((row for row in table if row["level"] == name), key=lambda row: row["code"])
-        above = {"CITY": lambda _: "", "DISTRICT": lambda _: city}.get(name, lambda code: code[:-3])
         return Level(
             codes=np.array([row["code"] for row in found], dtype=object),
             names_zh=np.array([row["name_zh"] for row in found], dtype=object),
             names_en=np.array([row["name_en"] for row in found], dtype=object),
-            parents=np.array([above(row["code"]) for row in found], dtype=object),
+            parents=np.array([above.get(name, row["code"][:-3]) for row in found], dtype=object),
             east_km=np.array([float(row["east_km"] or "nan") for row in found]),
             north_km=np.array([float(row["north_km"] or "nan") for row in found]),
         )

@@ -7,8 +7,9 @@ neighbourhood and size are about right, and every line is invented.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyproj
@@ -38,19 +39,19 @@ class Truth:
     """The ground as it is before anybody draws it: communities as one partition, and what they belong to."""
 
     outline: shapely.Polygon
-    streets: NDArray
-    communities: NDArray
-    community_codes: NDArray
-    community_streets: NDArray
+    streets: NDArray[Any]
+    communities: NDArray[Any]
+    community_codes: NDArray[Any]
+    community_streets: NDArray[Any]
 
 
-def to_metres(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+def to_metres(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Project longitudes and latitudes onto the working plane."""
     east, north = pyproj.Transformer.from_crs("EPSG:4490", CRS, always_xy=True).transform(lon, lat)
     return np.asarray(east), np.asarray(north)
 
 
-def to_degrees(east: NDArray[np.float64], north: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+def to_degrees(east: NDArray[np.float64], north: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Turn metres of the working plane into CGCS2000 longitudes and latitudes."""
     lon, lat = pyproj.Transformer.from_crs(CRS, "EPSG:4490", always_xy=True).transform(east, north)
     return np.asarray(lon), np.asarray(lat)
@@ -77,7 +78,7 @@ def build(places: Places, rng: Generator) -> Truth:
     )
 
 
-def _in_order(parts: NDArray, seeds: NDArray[np.float64]) -> NDArray:
+def _in_order(parts: NDArray[Any], seeds: NDArray[np.float64]) -> NDArray[Any]:
     """Give each seed the part that holds it, or else the nearest one that is left."""
     far = shapely.distance(shapely.points(seeds)[:, None], parts[None, :])
     order = np.full(len(seeds), -1)
@@ -85,7 +86,7 @@ def _in_order(parts: NDArray, seeds: NDArray[np.float64]) -> NDArray:
         part = int(np.argmin(far[seed]))
         order[seed] = part
         far[:, part] = np.inf
-    return cast("NDArray", parts[order])
+    return cast("NDArray[Any]", parts[order])
 
 
 def _outline(seeds: NDArray[np.float64], rng: Generator) -> shapely.Polygon:
@@ -98,7 +99,10 @@ def _outline(seeds: NDArray[np.float64], rng: Generator) -> shapely.Polygon:
     corners = shapely.get_coordinates(_round(hull, low).simplify(250.0))
     rough = topology.fractal(corners[:-1], corners[1:], STEP_M, rng)
     faces = topology.polygonize(rough)
-    return cast("shapely.Polygon", max(faces, key=lambda face: face.area))
+    drawn = max(faces, key=lambda face: face.area)
+    centre = shapely.get_coordinates(drawn.centroid)
+    scaled = shapely.transform(drawn, lambda xy: centre + (xy - centre) * np.sqrt(AREA_M2 / drawn.area))
+    return cast("shapely.Polygon", scaled)
 
 
 def _round(shape: shapely.Geometry, reach: float) -> shapely.Geometry:
@@ -106,22 +110,29 @@ def _round(shape: shapely.Geometry, reach: float) -> shapely.Geometry:
     return shapely.buffer(shapely.buffer(shape, reach + 1500.0), -1500.0)
 
 
-def cut(truth: Truth, target_m2: float, step_m: float, rng: Generator) -> tuple[NDArray, NDArray[np.intp]]:
-    """Cut every community into parts of about `target_m2`; returns the parts and their communities."""
-    counts = np.maximum(1, np.round(shapely.area(truth.communities) / target_m2)).astype(int)
+def cut(
+    truth: Truth, count: int, crowding: float, step_m: float, rng: Generator
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Cut the communities into about `count` parts in all; returns the parts and their communities.
+
+    Communities are small where many people live, so a community's share of the parts goes with its area to the
+    power of `crowding`: 1 gives parts of equal area, less gives smaller ones in the crowded centre.
+    """
+    share = shapely.area(truth.communities) ** crowding
+    counts = np.maximum(1, np.round(count * share / share.sum())).astype(int)
     seeds = [topology.scatter(c, n, rng) for c, n in zip(truth.communities, counts, strict=True)]
     return topology.split(list(truth.communities), seeds, step_m, rng)
 
 
-def rings(truth: Truth, rng: Generator) -> NDArray:
+def rings(truth: Truth, rng: Generator) -> NDArray[Any]:
     """Cut the city by winding ring roads and rivers, whatever its streets: 4 + 8 + 12 + 16 sectors."""
     middle = np.array([truth.outline.centroid.x, truth.outline.centroid.y])
     radii = [0.0, 3600.0, 6300.0, 9000.0, 30_000.0]
     bearings = np.linspace(0.0, 2 * np.pi, 73)[:-1]
-    wave = sum(rng.normal(0, 0.035) * np.sin(k * bearings + rng.uniform(0, 7)) for k in (2, 3, 5))
+    wave = np.sum([rng.normal(0, 0.035) * np.sin(k * bearings + rng.uniform(0, 7)) for k in (2, 3, 5)], axis=0)
     stretch = np.column_stack([np.cos(bearings), 0.86 * np.sin(bearings)]) * (1.0 + wave)[:, None]
     lines = [shapely.boundary(truth.outline)]
-    for ring, (inner, outer) in enumerate(zip(radii, radii[1:], strict=False)):
+    for ring, (inner, outer) in enumerate(itertools.pairwise(radii)):
         circle = middle + outer * stretch
         if ring < len(radii) - 2:
             lines += list(topology.fractal(circle, np.roll(circle, -1, axis=0), STEP_M, rng))

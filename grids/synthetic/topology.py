@@ -7,7 +7,7 @@ lines are noded together on one grid before polygons are made of them.
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import shapely
@@ -25,7 +25,7 @@ ROUGHNESS = 0.11
 """Standard deviation of a midpoint's sideways shift, as a share of its segment's length."""
 
 
-def fractal(starts: NDArray[np.float64], ends: NDArray[np.float64], step_m: float, rng: Generator) -> NDArray:
+def fractal(starts: NDArray[np.float64], ends: NDArray[np.float64], step_m: float, rng: Generator) -> NDArray[Any]:
     """Draw a rough line between each pair of points (n, 2), by midpoint displacement down to about `step_m`.
 
     Returns n LineStrings; the end points stay exactly where they are.
@@ -64,9 +64,9 @@ def scatter(polygon: shapely.Polygon, count: int, rng: Generator, *, rounds: int
     return seeds
 
 
-def _voronoi(seeds: NDArray[np.float64], extent: shapely.Geometry, *, edges: bool = False) -> NDArray:
+def _voronoi(seeds: NDArray[np.float64], extent: shapely.Geometry, *, edges: bool = False) -> NDArray[Any]:
     drawn = shapely.voronoi_polygons(shapely.multipoints(seeds), extend_to=extent, only_edges=edges)
-    return cast("NDArray", shapely.get_parts(drawn))
+    return cast("NDArray[Any]", shapely.get_parts(drawn))
 
 
 def split(
@@ -74,7 +74,7 @@ def split(
     seeds: Sequence[NDArray[np.float64]],
     step_m: float,
     rng: Generator,
-) -> tuple[NDArray, NDArray[np.intp]]:
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Split every parent into as many parts as it has seeds, along rough lines between them.
 
     Returns the parts, ordered by parent and then from north-west to south-east, and each part's parent.
@@ -97,26 +97,26 @@ def split(
     return np.concatenate(parts), np.repeat(np.arange(len(counts)), counts)
 
 
-def _straight(pieces: NDArray) -> NDArray:
+def _straight(pieces: NDArray[Any]) -> NDArray[Any]:
     """Take the pieces of line that are long enough to mean something, in a stable order."""
     lines = pieces[(shapely.get_dimensions(pieces) == 1) & (shapely.length(pieces) > GRID_M)]
     middle = shapely.get_coordinates(shapely.centroid(lines))
-    return cast("NDArray", lines[np.lexsort((middle[:, 1], middle[:, 0]))])
+    return cast("NDArray[Any]", lines[np.lexsort((middle[:, 1], middle[:, 0]))])
 
 
-def polygonize(lines: NDArray) -> NDArray:
+def polygonize(lines: NDArray[Any]) -> NDArray[Any]:
     """Node the lines on the common grid and return the faces between them."""
     linework = shapely.union_all(lines, grid_size=GRID_M)
-    return cast("NDArray", shapely.get_parts(shapely.polygonize(shapely.get_parts(linework))))
+    return cast("NDArray[Any]", shapely.get_parts(shapely.polygonize(shapely.get_parts(linework))))
 
 
-def _keep_largest(faces: NDArray, count: int) -> NDArray:
+def _keep_largest(faces: NDArray[Any], count: int) -> NDArray[Any]:
     if len(faces) < count:
         raise ValueError(f"a face fell into {len(faces)} parts; expected {count}: try another seed")
     return without_crumbs(faces, np.inf, at_least=count)
 
 
-def without_crumbs(faces: NDArray, under_m2: float, *, at_least: int = 1) -> NDArray:
+def without_crumbs(faces: NDArray[Any], under_m2: float, *, at_least: int = 1) -> NDArray[Any]:
     """Dissolve the smallest face into the neighbour with the longest shared border, again and again.
 
     Stops when no face is under `under_m2` or `at_least` are left. Returns them from north to south.
@@ -132,7 +132,7 @@ def without_crumbs(faces: NDArray, under_m2: float, *, at_least: int = 1) -> NDA
         parts[best] = dissolve([parts[best], gone])
     found = np.array(parts, dtype=object)
     centre = shapely.get_coordinates(shapely.centroid(found))
-    return cast("NDArray", found[np.lexsort((centre[:, 0], -np.round(centre[:, 1], -2)))])
+    return found[np.lexsort((centre[:, 0], -np.round(centre[:, 1], -2)))]
 
 
 def dissolve(parts: Sequence[shapely.Polygon]) -> shapely.Geometry:
@@ -140,7 +140,7 @@ def dissolve(parts: Sequence[shapely.Polygon]) -> shapely.Geometry:
     return shapely.coverage_union_all(np.asarray(parts, dtype=object)).normalize()
 
 
-def shared_borders(parts: NDArray) -> dict[tuple[int, int], float]:
+def shared_borders(parts: NDArray[Any]) -> dict[tuple[int, int], float]:
     """Measure the border in metres that each touching pair (i < j) of a partition shares."""
     one, two = shapely.STRtree(parts).query(parts, predicate="intersects")
     one, two = one[one < two], two[one < two]
@@ -149,7 +149,7 @@ def shared_borders(parts: NDArray) -> dict[tuple[int, int], float]:
     return {(int(i), int(j)): float(m) for i, j, m in zip(one, two, length, strict=True) if m > 1.0}
 
 
-def groups(parts: NDArray, count: int, rng: Generator) -> NDArray[np.intp]:
+def groups(parts: NDArray[Any], count: int, rng: Generator) -> NDArray[np.intp]:
     """Gather the parts of a partition into about `count` connected groups of even area.
 
     Grows all groups at once from far-apart parts, always the smallest one first; returns each part's group.
@@ -177,7 +177,7 @@ def groups(parts: NDArray, count: int, rng: Generator) -> NDArray[np.intp]:
         free = [part for part in sorted(fringe[number]) if group[part] < 0]
         if free:
             start = centres[chosen[number]]
-            taken = min(free, key=lambda part: float(np.hypot(*(centres[part] - start))))  # noqa: B023
+            taken = min(free, key=lambda part: float(np.hypot(*(centres[part] - start))))
             group[taken] = number
             fringe[number] |= near[taken]
             heapq.heappush(queue, (size + float(areas[taken]), number))

@@ -108,7 +108,7 @@ def _districts(places: Places) -> Iterator[UnitRow]:
 def _zone() -> Iterator[UnitRow]:
     committee = f"{ZONE_UNITS}-CM"
     yield UnitRow(
-        committee, f"{ZONE_ZH}管理委员会", f"{ZONE_EN} Committee", f"{ZONE_ZH}管委会;高新管委会（示意）", "ZONE", "OFFICE",
+        committee, f"{ZONE_ZH}管理委员会", f"{ZONE_EN} Committee", f"{ZONE_ZH}管委会;高新管委会", "ZONE", "OFFICE",
         "committee", "", ZONE,
     )  # fmt: skip
     for row in rows("functions.csv"):
