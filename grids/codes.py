@@ -23,8 +23,10 @@ CASE = 19
 SPANNING = 601
 """First community serial of grids that span several communities (CJ/T 349)."""
 
-_PLAIN_SERIALS = 999
-_LETTERED_SERIALS = 26 * 100
+_CELL_SERIALS = (900, "ABCDEFGHIJKLM")
+_GRID_SERIALS = (99, "NOPQRSTUVWXYZ")
+"""How many serials are plain numbers, and the letters that go on with 100 each. Cells and grids of a community
+share one space of 15-character codes, so that a code alone says what it is: 901-999 and N00-Z99 are grids."""
 
 
 def is_place(code: str) -> bool:
@@ -41,17 +43,29 @@ def ancestors(code: str) -> tuple[str, ...]:
     return tuple(code[:n] for n in (COMMUNITY, STREET, DISTRICT) if len(code) >= n)
 
 
-def serial(number: int) -> str:
-    """Write a serial in three characters: 001-999, then A00-Z99, so that a dense community doesn't run out.
+def cell_serial(number: int) -> str:
+    """Write the serial of a community's `number`-th cell: 001-900, then A00-M99, so that a dense one doesn't run out.
 
-    Raises CodeError beyond 3599 or below 1.
+    Raises CodeError beyond 2200 or below 1.
     """
-    if 1 <= number <= _PLAIN_SERIALS:
-        return f"{number:03d}"
-    rest = number - _PLAIN_SERIALS - 1
-    if 0 <= rest < _LETTERED_SERIALS:
-        return f"{chr(ord('A') + rest // 100)}{rest % 100:02d}"
-    raise CodeError(f"serial {number} doesn't fit into three characters; expected 1 to 3599")
+    return _serial(number, 0, *_CELL_SERIALS)
+
+
+def grid_serial(number: int) -> str:
+    """Write the serial of a community's `number`-th grid: 901-999, then N00-Z99, apart from the cells' serials.
+
+    Raises CodeError beyond 1399 or below 1.
+    """
+    return _serial(number, _CELL_SERIALS[0], *_GRID_SERIALS)
+
+
+def _serial(number: int, first: int, plain: int, letters: str) -> str:
+    if 1 <= number <= plain:
+        return f"{first + number:03d}"
+    rest = number - plain - 1
+    if 0 <= rest < 100 * len(letters):
+        return f"{letters[rest // 100]}{rest % 100:02d}"
+    raise CodeError(f"serial {number} doesn't fit into three characters; expected 1 to {plain + 100 * len(letters)}")
 
 
 def case_number(desk: str, day: date, number: int) -> str:
