@@ -13,16 +13,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import shapely
+
 from grids.cells import Cells
 from grids.crosswalk import Crosswalk
 from grids.fusion import fuse
 from grids.layers import read_layer
 from grids.locator import Locator
+from grids.projection import WGS84, transformer
 from grids.rules import Rules, read_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from zoneinfo import ZoneInfo
+
+    from numpy.typing import NDArray
 
     from grids.fusion import Fusion
     from grids.places import Place
@@ -58,6 +64,20 @@ class City:
     def locator(self) -> Locator:
         """The locator over the fused grid, snapping within the pack's tolerance."""
         return Locator(self.cells, snap_m=self.rules.form.tolerances.snap_m)
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of the grid in degrees (WGS-84)."""
+        west, south, east, north = shapely.total_bounds(self.cells.geometry)
+        move = transformer(self.cells.crs, WGS84)
+        corners = [move(x, y) for x in (west, east) for y in (south, north)]
+        lons, lats = [lon for lon, _ in corners], [lat for _, lat in corners]
+        return min(lons), min(lats), max(lons), max(lats)
+
+    def inner_points(self) -> NDArray[np.float64]:
+        """Return a position inside each cell: (n, 2) degrees, longitude first (WGS-84)."""
+        inside = shapely.get_coordinates(shapely.point_on_surface(self.cells.geometry))
+        return np.column_stack(transformer(self.cells.crs, WGS84)(inside[:, 0], inside[:, 1]))
 
     @cached_property
     def crosswalk(self) -> Crosswalk:

@@ -16,6 +16,7 @@ from grids import datum
 from grids.catalogue import CategoryError
 from grids.duties.receipts import CategoryStep, Receipt, ReceiptPlace, RowVerdict, sealed
 from grids.duties.resolution import Decision
+from grids.locator import METHODS
 from streams.records import DeadLetter, Placement, RoutedReport
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement
     for number, report in enumerate(reports):
         cell = int(located.index[number])
         if cell >= 0:
-            method, confidence, flags = _certainty(city, report, located.method_name(number), declared[number])
+            method, confidence, flags = _certainty(city, report, METHODS[located.method[number]], declared[number])
             place = city.cell_places[cell]
             border = float(located.border_m[number])
             found.append(
@@ -205,13 +206,13 @@ def _coarse(degrees: float | None) -> bool:
 
 def _elsewhere(city: City, lon: float, lat: float) -> bool:
     """Say whether a position is so far off that it is a mistake and not a place at the city's edge (about 0.5°)."""
-    west, south, east, north = city.locator.bounds
+    west, south, east, north = city.bounds
     margin = 0.5
     return not (west - margin <= lon <= east + margin and south - margin <= lat <= north + margin)
 
 
 def _swapped_or_far(city: City, report: Report) -> RouteError:
-    west, south, east, north = city.locator.bounds
+    west, south, east, north = city.bounds
     lon, lat = report.lon or 0.0, report.lat or 0.0
     inside = f"lon {west:.2f} to {east:.2f} and lat {south:.2f} to {north:.2f}"
     if west <= lat <= east and south <= lon <= north:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from grids.city import City
-    from streams.records import Action, Body, Item, RoutedReport
+    from streams.records import Action, Body, Case, Item, RoutedReport
 
 BATCH = 500
 """Inputs of one transaction."""
@@ -98,6 +98,10 @@ class EmbeddedHost:
         while (effects := self.work()) is not None:
             found.append(effects)
         return found
+
+    def current(self, case_no: str) -> Case:
+        """Return a case as the book has it now; KeyError if it has left the book."""
+        return self._book.cases[case_no]
 
     def _take_over(self, at: datetime) -> None:
         """Claim the log, rebuild the book, and put the pack in force if it is another than the last one."""

@@ -1,0 +1,98 @@
+"""Playing a simulation through a host in virtual time: reports arrive, people react, clocks run, nothing waits."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Protocol
+
+from streams.inlets.lines import read_line
+from streams.inlets.simulator.people import SOONEST
+from streams.records import DeadLetter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from streams.inlets.simulator.incidents import Arrival
+    from streams.inlets.simulator.people import People, Planned
+    from streams.records import Action, Case, Effects
+    from streams.stages.acceptance import Accepted
+
+WINDOW = SOONEST
+"""Virtual time that is taken in at once: nobody reacts faster, so a reaction always falls into a later window."""
+
+
+class Host(Protocol):
+    """What the player needs of a host."""
+
+    def accept(self, batch: Sequence[Accepted]) -> None:
+        """Take reports in."""
+
+    def refuse(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep lines that are no reports."""
+
+    def submit(self, actions: Iterable[tuple[Action, datetime]]) -> None:
+        """Take actions in."""
+
+    def tick(self, now: datetime) -> None:
+        """Let time pass."""
+
+    def drain(self) -> list[Effects]:
+        """Work off what waits."""
+
+    def current(self, case_no: str) -> Case:
+        """Return a case as it is now."""
+
+
+def play(
+    host: Host,
+    arrivals: Sequence[Arrival],
+    people: People,
+    *,
+    start: datetime,
+    end: datetime,
+    step: Callable[[str, float], None] = lambda _name, _share: None,
+    acted: Callable[[Action], None] = lambda _action: None,
+) -> None:
+    """Feed arrivals (in order of time) and what people do about them, window by window, until `end`.
+
+    `acted` hears of every action that was taken, in order.
+    """
+    agenda: list[tuple[datetime, str, Planned]] = []
+    number, now = 0, start
+    while now < end:
+        until = now + WINDOW
+        first = number
+        while number < len(arrivals) and arrivals[number].at < until:
+            number += 1
+        _take_in(host, arrivals[first:number])
+        due: list[tuple[Action, datetime]] = []
+        while agenda and agenda[0][0] < until:
+            planned = heapq.heappop(agenda)[2]
+            acted(planned.action)
+            due.append((planned.action, planned.at))
+        effects = host.drain() if number > first else []
+        if due:
+            host.submit(due)
+        host.tick(until)
+        effects += host.drain()
+        for batch in effects:
+            for planned in people.react((t, host.current(t.case_no)) for t in batch.transitions):
+                heapq.heappush(agenda, (planned.at, planned.action.action_id, planned))
+        now = until
+        step("处理一周 process", min(1.0, (now - start) / (end - start)))
+
+
+def _take_in(host: Host, arrivals: Sequence[Arrival]) -> None:
+    good: list[Accepted] = []
+    bad: list[DeadLetter] = []
+    for arrival in arrivals:
+        found = read_line(arrival.line, arrival.at)
+        if isinstance(found, DeadLetter):
+            bad.append(found)
+        else:
+            good.append(found)
+    if good:
+        host.accept(good)
+    if bad:
+        host.refuse(bad)
