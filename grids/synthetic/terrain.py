@@ -69,6 +69,11 @@ def build(places: Places, rng: Generator) -> Truth:
     children = [places.communities.codes[places.communities.parents == code] for code in codes]
     inner = [topology.scatter(street, len(kids), rng) for street, kids in zip(streets, children, strict=True)]
     communities, _ = topology.split(list(streets), inner, STEP_M, rng)
+    if len(parts) != len(codes) or len(communities) != len(places.communities.codes):
+        raise ValueError(
+            f"{len(parts)} streets, {len(communities)} communities drawn; expected {len(codes)} and "
+            f"{len(places.communities.codes)}: rough lines swallowed one, try another seed"
+        )
     return Truth(
         outline=outline,
         streets=streets,

@@ -60,7 +60,10 @@ def scatter(polygon: shapely.Polygon, count: int, rng: Generator, *, rounds: int
     for _ in range(rounds if count > 1 else 0):
         parts = shapely.intersection(_voronoi(seeds, polygon), polygon)
         parts = parts[~shapely.is_empty(parts)]
-        seeds = shapely.get_coordinates(shapely.centroid(parts))
+        centres = shapely.centroid(parts)
+        outside = ~shapely.contains(polygon, centres)
+        centres[outside] = shapely.point_on_surface(parts[outside])
+        seeds = shapely.get_coordinates(centres)
     return seeds
 
 
@@ -77,8 +80,8 @@ def split(
 ) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Split every parent into as many parts as it has seeds, along rough lines between them.
 
-    Returns the parts, ordered by parent and then from north-west to south-east, and each part's parent.
-    All parts of all parents form one partition.
+    Returns the parts, ordered by parent and then from north to south, and each part's parent. All parts of all
+    parents form one partition. Where rough lines happen to swallow a part there is one less.
     """
     inner = []
     for parent, points in zip(parents, seeds, strict=True):
@@ -92,9 +95,8 @@ def split(
     face, parent_of = shapely.STRtree(np.asarray(parents, dtype=object)).query(inside, predicate="within")
     owner = np.full(len(faces), -1)
     owner[face] = parent_of
-    counts = [len(points) for points in seeds]
-    parts = [_keep_largest(faces[owner == i], count) for i, count in enumerate(counts)]
-    return np.concatenate(parts), np.repeat(np.arange(len(counts)), counts)
+    parts = [without_crumbs(faces[owner == i], np.inf, at_least=len(points)) for i, points in enumerate(seeds)]
+    return np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(group) for group in parts])
 
 
 def _straight(pieces: NDArray[Any]) -> NDArray[Any]:
@@ -108,12 +110,6 @@ def polygonize(lines: NDArray[Any]) -> NDArray[Any]:
     """Node the lines on the common grid and return the faces between them."""
     linework = shapely.union_all(lines, grid_size=GRID_M)
     return cast("NDArray[Any]", shapely.get_parts(shapely.polygonize(shapely.get_parts(linework))))
-
-
-def _keep_largest(faces: NDArray[Any], count: int) -> NDArray[Any]:
-    if len(faces) < count:
-        raise ValueError(f"a face fell into {len(faces)} parts; expected {count}: try another seed")
-    return without_crumbs(faces, np.inf, at_least=count)
 
 
 def without_crumbs(faces: NDArray[Any], under_m2: float, *, at_least: int = 1) -> NDArray[Any]:
