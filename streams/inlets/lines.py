@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,7 +28,7 @@ def accept_line(line: bytes, at: datetime, *, backfill: bool = False) -> Accepte
         return refusal
     if not report.report_id:
         report = msgspec.structs.replace(report, report_id=str(uuid7()))
-    return Accepted(report, at, line)
+    return Accepted(report, at.astimezone(UTC), line)
 
 
 def read_line(line: bytes, at: datetime, *, source: str = "", backfill: bool = False) -> Accepted | DeadLetter:

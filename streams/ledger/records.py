@@ -28,7 +28,7 @@ class EffectsRecord(msgspec.Struct, tag="effects"):
 Record = Claim | EffectsRecord
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Record)
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 def encode(record: Record) -> bytes:

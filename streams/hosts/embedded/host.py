@@ -7,6 +7,7 @@ moment the file says exactly how far things got, and work goes on from there.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -52,13 +53,13 @@ class EmbeddedHost:
         self.store.close()
 
     def accept(self, batch: Sequence[Accepted]) -> None:
-        """Put reports into the journal, on disk when this returns. A report_id that is there already stays once."""
+        """Put reports into the journal, on disk when this returns."""
         with self.store.transaction():
             self.store.add_reports((one.report.report_id, one.at, one.original) for one in batch)
 
     def submit(self, actions: Iterable[tuple[Action, datetime]]) -> None:
         """Put actions into the inbox of the desks of their cases, on disk when this returns."""
-        rows: list[tuple[str, datetime, Body]] = [(self._desk_of(action), at, action) for action, at in actions]
+        rows: list[tuple[str, datetime, Body]] = [(self._desk_of(a), at.astimezone(UTC), a) for a, at in actions]
         with self.store.transaction():
             self.store.add_inbox(rows)
 
@@ -72,7 +73,8 @@ class EmbeddedHost:
         desks = self.city.rules.places.desks
         waiting = [desk for desk in desks if (due := self._book.next_due(desk)) is not None and due <= now]
         if waiting:
-            rows: list[tuple[str, datetime, Body]] = [(desk, now, Tick(desk, now)) for desk in waiting]
+            at = now.astimezone(UTC)
+            rows: list[tuple[str, datetime, Body]] = [(desk, at, Tick(desk, at)) for desk in waiting]
             with self.store.transaction():
                 self.store.add_inbox(rows)
 

@@ -30,7 +30,7 @@ _SCHEMA = (
     ledger.SCHEMA
     + """
 CREATE TABLE IF NOT EXISTS reports (
-    position INTEGER PRIMARY KEY, report_id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, original BLOB NOT NULL
+    position INTEGER PRIMARY KEY, report_id TEXT NOT NULL, at TEXT NOT NULL, original BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS inbox (
     position INTEGER PRIMARY KEY, desk TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL
@@ -99,9 +99,9 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def add_reports(self, rows: Iterable[tuple[str, datetime, bytes]]) -> None:
-        """Put accepted reports (id, when, original bytes) into the journal; an id that is there already stays."""
+        """Put accepted reports (id, when, original bytes) into the journal, one sent twice twice: the desk tells."""
         self.db.executemany(
-            "INSERT OR IGNORE INTO reports (report_id, at, original) VALUES (?, ?, ?)",
+            "INSERT INTO reports (report_id, at, original) VALUES (?, ?, ?)",
             ((name, at.isoformat(), original) for name, at, original in rows),
         )
 

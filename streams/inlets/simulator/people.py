@@ -100,7 +100,8 @@ class People:
         if rng.random() < FORGOTTEN:
             return []
         calendar = self._city.rules.calendar
-        sign = timedelta(minutes=rng.lognormvariate(2.6, 0.7))
+        soon = self._city.rules.form.limits.of("sign", case.urgency)
+        sign = calendar.add(at, calendar.seconds(soon) * rng.lognormvariate(-1.6, 0.6), soon.clock) - at
         if rng.random() < RETURNED and case.flags.get("returned", 0) < 2:  # noqa: PLR2004 - then it is taken
             reason = "非本单位职责 not our duty"
             return [self._plan(case, at, sign, "RETURN", case.unit, reason, relies_on="list")]
@@ -128,7 +129,7 @@ class People:
 
     def _on_checking(self, case: Case, at: datetime, rng: random.Random) -> list[Planned]:
         """The supervision centre checks in working hours."""
-        moment = self._city.rules.calendar.add(at, 60 * rng.uniform(4, 40), "WORK_MINUTE")
+        moment = self._city.rules.calendar.add(at, 60 * rng.uniform(3, 26), "WORK_MINUTE")
         unit = self._supervision(case)
         if rng.random() < FAILED:
             return [self._plan(case, at, moment - at, "CHECK_FAIL", unit, "现场未达标 not as it should be")]

@@ -1,0 +1,213 @@
+"""`onegrid grid`: fuse departments' layers into one grid, and locate points on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import typer
+from rich.table import Table
+
+from grids.cells import Cells
+from grids.datum import DATUMS, to_wgs84
+from grids.errors import GridsError, LayerError, Problem
+from grids.fusion import Fusion, FusionReport, fuse
+from grids.layers import Layer, read_layer
+from grids.locator import METHODS, NONE, POINT, SNAP, Located, Locator
+from grids.pointfiles import read_points, write_points
+from streams.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = typer.Typer(help="Fuse layers into one grid, and locate points on it. 融合网格与定位", no_args_is_help=True)
+
+_PIECES = 100_000
+"""Points located between two movements of the progress bar."""
+
+
+@app.command("fuse")
+def fuse_layers(
+    layer: Annotated[
+        list[str], typer.Option("--layer", help="NET=FILE:IDFIELD; repeat for each department's layer.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for cells, crosswalk and reports.")],
+    base: Annotated[str | None, typer.Option(help="Administrative net; the first layer by default.")] = None,
+    crs: Annotated[str | None, typer.Option(help="Metric CRS to work in, such as EPSG:4544.")] = None,
+    sliver: Annotated[
+        float, typer.Option("--sliver", min=0.0, help="Merge cells thinner than this many metres.")
+    ] = 5.0,
+    parent: Annotated[str | None, typer.Option(help="Field of the base layer with the 12-digit community.")] = None,
+    datum: Annotated[list[str] | None, typer.Option("--datum", help="NET=DATUM for a layer not on WGS84.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Fuse layers; writes cells.parquet, crosswalk.parquet, report.json and report.html.
+
+    Rows of one id are taken as parts of one unit, and listed; on the same ground they are an error. Exit 0: the
+    grid keeps every promise; 1: the report lists exceptions; 2: bad input.
+
+    Example: onegrid grid fuse --layer CD=districts.geojson:BoroCD --layer PP=precincts.geojson:Precinct --out out/
+    """
+    started = perf_counter()
+    with console.progress(quiet=as_json) as step:
+        layers = _read(layer, base, parent, _datums(datum or []), step)
+        fusion = fuse(layers, base=base, crs=crs, sliver_m=sliver, step=step)
+        report = msgspec.structs.replace(fusion.report, seconds=round(perf_counter() - started, 3))
+        Fusion(fusion.cells, fusion.crosswalk, report, fusion.marks).write(out)
+    _warn(report)
+    if as_json:
+        console.emit(report)
+    else:
+        _show(report, out)
+    raise typer.Exit(console.DONE if report.clean else console.FINDINGS)
+
+
+@app.command()
+def locate(
+    grid: Annotated[Path, typer.Option("--grid", help="Folder that `grid fuse` wrote.")],
+    points: Annotated[Path, typer.Option("--points", help="CSV or Parquet file.")],
+    lon: Annotated[str, typer.Option("--lon", help="Column with the longitude.")],
+    lat: Annotated[str, typer.Option("--lat", help="Column with the latitude.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV or Parquet file to write.")],
+    datum: Annotated[str, typer.Option("--datum", help="Datum of the points.")] = "WGS84",
+    snap: Annotated[
+        float, typer.Option("--snap", min=0.0, help="Take the nearest cell up to this many metres away.")
+    ] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Add cell, one column per net, method and border_m to every row; no row is added or lost.
+
+    Example: onegrid grid locate --grid out/ --points requests.csv --lon longitude --lat latitude --out located.csv
+    """
+    started = perf_counter()
+    if datum not in DATUMS:
+        expected = f"one of {', '.join(sorted(DATUMS))}"
+        raise LayerError([Problem("", 0, "--datum", repr(datum), expected)])
+    with console.progress(quiet=as_json) as step:
+        cells = Cells.read(grid)
+        table = read_points(points)
+        x, y = table.numbers(lon), table.numbers(lat)
+        locator = Locator(cells, snap_m=snap)
+        begun = perf_counter()
+        located = _locate(locator, *to_wgs84(x, y, datum), step)
+        inside = perf_counter() - begun
+        write_points(table.with_columns(_columns(cells, located)), out)
+    count = np.bincount(located.method, minlength=len(METHODS))
+    result = {
+        "rows": len(x),
+        "located": int(count[POINT]),
+        "snapped": int(count[SNAP]),
+        "none": int(count[NONE]),
+        "seconds": round(perf_counter() - started, 3),
+        "points_per_second": round(len(x) / inside) if len(x) else 0,
+        "version": cells.version,
+    }
+    if as_json:
+        console.emit(result)
+    else:
+        table_out = Table("行 rows", "命中 located", "吸附 snapped", "无 none", "秒 seconds", "点/秒 points/s")
+        table_out.add_row(*(f"{value:,}" for key, value in result.items() if key != "version"))
+        console.out.print(table_out)
+
+
+def _read(
+    specs: list[str], base: str | None, parent: str | None, datums: dict[str, str], step: Callable[[str, float], None]
+) -> list[Layer]:
+    """Read the layers of `NET=FILE:IDFIELD` texts. Raises LayerError with the problems of all of them."""
+    layers: list[Layer] = []
+    problems: list[Problem] = []
+    nets = [spec.partition("=")[0] for spec in specs]
+    for net in sorted(set(datums) - set(nets)):
+        problems.append(Problem("", 0, "--datum", repr(net), f"a net of --layer: {', '.join(nets)}"))
+    for number, spec in enumerate(specs, start=1):
+        net, equals, rest = spec.partition("=")
+        file, colon, field = rest.rpartition(":")
+        if not (net and equals and file and colon and field):
+            problems.append(Problem("", 0, "--layer", repr(spec), "NET=FILE:IDFIELD"))
+            continue
+        parent_field = parent if net == (nets[0] if base is None else base) else None
+        try:
+            layers.append(
+                read_layer(
+                    Path(file),
+                    net,
+                    field,
+                    parent_field=parent_field,
+                    datum=datums.get(net, "WGS84"),
+                    join_parts=True,
+                )
+            )
+        except GridsError as error:
+            problems += error.problems
+        step("读取图层 read layers", number / len(specs))
+    if problems:
+        raise LayerError(problems)
+    return layers
+
+
+def _datums(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    wrong = [text for text, (net, _, datum) in zip(texts, pairs, strict=True) if not net or datum not in DATUMS]
+    if wrong:
+        expected = f"NET=DATUM, one of {', '.join(sorted(DATUMS))}"
+        raise LayerError(Problem("", 0, "--datum", repr(text), expected) for text in wrong)
+    return {net: datum for net, _, datum in pairs}
+
+
+def _locate(locator: Locator, lon: np.ndarray, lat: np.ndarray, step: Callable[[str, float], None]) -> Located:
+    """Locate in pieces, so that the bar moves."""
+    parts = []
+    for start in range(0, max(len(lon), 1), _PIECES):
+        piece = slice(start, start + _PIECES)
+        parts.append(locator.locate(lon[piece], lat[piece]))
+        step("定位 locate", min((start + _PIECES) / max(len(lon), 1), 1.0))
+    return Located(
+        np.concatenate([part.index for part in parts]),
+        np.concatenate([part.method for part in parts]),
+        np.concatenate([part.border_m for part in parts]),
+    )
+
+
+def _columns(cells: Cells, located: Located) -> dict[str, pa.Array]:
+    """Make the columns that locating adds; absent values are null."""
+    found = located.index >= 0
+
+    def column(values: np.ndarray) -> pa.Array:
+        return pa.array([values[i] if i >= 0 else None for i in located.index.tolist()], pa.string())
+
+    return {
+        "cell": column(cells.codes),
+        **{net: column(cells.labels[net]) for net in cells.nets},
+        "method": pa.array(np.array(METHODS)[located.method], pa.string()),
+        "border_m": pa.array(np.round(located.border_m, 3), pa.float64(), mask=~found),
+    }
+
+
+def _warn(report: FusionReport) -> None:
+    """Say on standard error what was repaired or joined on the way in."""
+    for repair in report.repairs:
+        place = "" if repair.lon is None else f" at {repair.lon:.6f}, {repair.lat:.6f}"
+        text = f"{repair.file}, row {repair.row}, geometry: {repair.unit!r} {repair.reason}{place}; expected a valid polygon"
+        console.err.print(f"[yellow]已修复 repaired:[/] {text}", highlight=False)
+    for text in report.joined:
+        console.err.print(f"[yellow]已合并 joined:[/] {text}", highlight=False)
+
+
+def _show(report: FusionReport, out: Path) -> None:
+    table = Table("图层 layer", "单位 units", "缺口 gaps", "重叠 overlaps", "修复 repaired")
+    for net, layer in report.layers.items():
+        table.add_row(net, *(f"{value:,}" for value in (layer.units, layer.gaps, layer.overlaps, layer.repaired)))
+    console.out.print(table)
+    worst = report.worst_unit
+    console.out.print(
+        f"{report.cells:,} 单元格 cells · {report.grids:,} 网格 grids · 面积误差 area error {report.area_error:.1e} · "
+        f"细条 thin {report.thin_cells} (保留 kept {len(report.thin_kept)}) · 消失 vanished {len(report.vanished_units)} · "
+        f"越界 crossings {len(report.base_crossings)} · 最大变化 worst {worst.net} {worst.unit} "
+        f"{100 * worst.area_change:.3f} % · {report.seconds:.1f} s",
+        highlight=False,
+    )
+    console.out.print(f"{out / 'report.html'}", highlight=False)

@@ -1,0 +1,55 @@
+"""Errors as RFC 9457 problem documents that name the field, in English and Chinese."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from fastapi.responses import Response
+
+if TYPE_CHECKING:
+    from streams.stages.acceptance import Refusal
+
+_ZH = {
+    "NOT_JSON": "不是合法的 JSON",
+    "UNKNOWN_FIELD": "未知字段",
+    "MISSING_FIELD": "缺少必填字段",
+    "BAD_FIELD": "字段类型或取值不符",
+    "BAD_TIME": "时间须带时区偏移",
+    "FUTURE": "时间在未来",
+    "TOO_OLD": "上报时间过早",
+    "BAD_POSITION": "坐标不合法",
+    "TOO_LARGE": "请求体过大",
+    "TOO_MANY": "条数过多",
+    "NOT_FOUND": "不存在",
+    "LOOPBACK_ONLY": "未配置密钥时只接受本机请求",
+}
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """One problem document."""
+
+    title: str
+    status: int
+    detail: str
+    reason: str
+    field: str = ""
+    detail_zh: str = ""
+    type: str = "about:blank"
+
+
+def error_of(refusal: Refusal) -> dict[str, str]:
+    """Word a refusal as one entry of a result list."""
+    text = (
+        f"{_ZH.get(refusal.reason, refusal.reason)}：{refusal.field}"
+        if refusal.field
+        else _ZH.get(refusal.reason, "")
+    )
+    return {"reason": refusal.reason, "field": refusal.field, "detail": str(refusal), "detail_zh": text}
+
+
+def problem(status: int, reason: str, detail: str, *, field: str = "") -> Response:
+    """Answer with a problem document."""
+    detail_zh = _in_chinese(reason, field)
+    body = Problem(title=reason, status=status, detail=detail, reason=reason, field=field, detail_zh=detail_zh)
+    return Response(msgspec.json.encode(body), status_code=status, media_type="application/problem+json")

@@ -1,0 +1,216 @@
+"""The state of the live page: a fold over effects, small enough to be sent every second."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from streams.stages.desk.clocks import HANDLE
+from streams.stages.desk.lifecycle import ENDS
+from streams.stages.measures import deadline_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from grids.rules import Rules
+    from streams.records import Alert, Case, Effects, Transition
+
+_FEED = 30
+_SAMPLES = 500
+
+
+class _Open(NamedTuple):
+    """What the page needs of an open case."""
+
+    desk: str
+    street: str
+    unit: str
+    category: str
+    due: datetime | None
+
+
+class FeedLine(msgspec.Struct):
+    """One step of a case, as the page's feed shows it."""
+
+    at: datetime
+    case_no: str
+    desk: str
+    verb: str
+    state_zh: str
+    state_en: str
+    category: str
+    unit: str
+
+
+class DeskRow(msgspec.Struct):
+    """One desk's figures."""
+
+    desk: str
+    name_zh: str
+    name_en: str
+    open: int = 0
+    overdue: int = 0
+    closed: int = 0
+    finished: int = 0
+    in_time: int = 0
+
+
+class State(msgspec.Struct):
+    """Everything the page shows at one moment."""
+
+    now: datetime
+    city_zh: str
+    city_en: str
+    notice_zh: str
+    notice_en: str
+    cases: int
+    closed: int
+    duplicates: int
+    dead_letters: int
+    desks: list[DeskRow]
+    streets: dict[str, tuple[int, int]]
+    feed: list[FeedLine]
+    alerts: list[Alert]
+    dispatch_seconds: float | None
+
+
+class Live:
+    """Hears effects on the engine's thread and tells the page's state on any other."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._lock = threading.Lock()
+        self._open: dict[str, _Open] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._feed: deque[FeedLine] = deque(maxlen=_FEED)
+        self._alerts: deque[Alert] = deque(maxlen=_FEED)
+        self._dispatch: deque[float] = deque(maxlen=_SAMPLES)
+        self._reported: dict[str, datetime] = {}
+
+    def restore(self, cases: Iterable[Case], counters: dict[str, int], dead_letters: int) -> None:
+        """Take up where a host left off."""
+        with self._lock:
+            for case in cases:
+                if case.matter != "INCIDENT":
+                    continue
+                self._counts["cases", ""] += 1
+                self._keep(case.case_no, case.desk, case.placement.street, case.unit, case.category)
+                due = deadline_of(case)
+                self._open[case.case_no] = self._open[case.case_no]._replace(due=due[1] if due else None)
+                if case.finished_at and due:
+                    self._finished(case.desk, in_time=not due[0].overdue)
+                if case.dispatched_at and case.reported_at:
+                    self._dispatch.append((case.dispatched_at - case.reported_at).total_seconds())
+                if case.state in ENDS:
+                    self._end(case.case_no)
+            for name in ("repeats", "updates", "merged"):
+                self._counts["duplicates", ""] += counters.get(name, 0)
+            self._counts["dead", ""] += dead_letters
+
+    def hear(self, effects: Effects) -> None:
+        """Fold one batch in."""
+        with self._lock:
+            for name in ("repeats", "updates", "merged"):
+                self._counts["duplicates", ""] += effects.counters.get(name, 0)
+            self._counts["dead", ""] += len(effects.dead_letters)
+            for step in effects.transitions:
+                self._hear_step(step)
+            self._alerts.extend(effects.alerts)
+
+    def state(self, now: datetime) -> State:
+        """Return what the page shows at a moment."""
+        form = self._rules.form
+        with self._lock:
+            rows = {
+                desk.code: DeskRow(desk.code, desk.name_zh, desk.name_en)
+                for desk in self._rules.places.desks.values()
+            }
+            streets: dict[str, tuple[int, int]] = {}
+            for case in self._open.values():
+                late = case.due is not None and case.due < now
+                row = rows[case.desk]
+                row.open += 1
+                row.overdue += late
+                before = streets.get(case.street, (0, 0))
+                streets[case.street] = (before[0] + 1, before[1] + late)
+            for desk, row in rows.items():
+                row.closed = self._counts["closed", desk]
+                row.finished = self._counts["finished", desk]
+                row.in_time = self._counts["in_time", desk]
+            waits = sorted(self._dispatch)
+            return State(
+                now=now.astimezone(self._rules.calendar.zone),
+                city_zh=form.name_zh,
+                city_en=form.name_en,
+                notice_zh=form.notice_zh,
+                notice_en=form.notice_en,
+                cases=self._counts["cases", ""],
+                closed=sum(row.closed for row in rows.values()),
+                duplicates=self._counts["duplicates", ""],
+                dead_letters=self._counts["dead", ""],
+                desks=list(rows.values()),
+                streets=streets,
+                feed=list(self._feed)[::-1],
+                alerts=list(self._alerts)[::-1][:12],
+                dispatch_seconds=round(waits[len(waits) // 2], 1) if waits else None,
+            )
+
+    def _hear_step(self, step: Transition) -> None:
+        change = step.change
+        if step.verb == "REPORT":
+            if change.matter != "INCIDENT":
+                return
+            self._counts["cases", ""] += 1
+            street = change.placement.street if change.placement is not UNSET else ""
+            self._keep(step.case_no, step.desk, street, "", str(change.category))
+            if change.reported_at is not UNSET:
+                self._reported[step.case_no] = change.reported_at
+        case = self._open.get(step.case_no)
+        if case is None:
+            return
+        if change.unit is not UNSET:
+            case = case._replace(unit=change.unit)
+        if change.clocks is not UNSET:
+            for clock in change.clocks:
+                if clock.name == HANDLE:
+                    case = case._replace(due=clock.due)
+                    if step.verb == "FINISH":
+                        self._finished(case.desk, in_time=not clock.overdue)
+        self._open[step.case_no] = case
+        if step.verb == "DISPATCH" and step.case_no in self._reported:
+            self._dispatch.append((step.at - self._reported.pop(step.case_no)).total_seconds())
+        self._feed.append(self._line(step, case))
+        if step.to in ENDS:
+            self._end(step.case_no)
+
+    def _line(self, step: Transition, case: _Open) -> FeedLine:
+        names = self._rules.form.states.get(step.to, {})
+        units, catalogue = self._rules.units, self._rules.catalogue.categories
+        category = catalogue.get(("city", case.category))
+        return FeedLine(
+            at=step.at.astimezone(self._rules.calendar.zone),
+            case_no=step.case_no,
+            desk=step.desk,
+            verb=step.verb,
+            state_zh=names.get("zh", step.to),
+            state_en=names.get("en", step.to),
+            category=category.name_zh if category else case.category,
+            unit=units[case.unit].name_zh if case.unit in units else "",
+        )
+
+    def _keep(self, case_no: str, desk: str, street: str, unit: str, category: str) -> None:
+        self._open[case_no] = _Open(desk, street, unit, category, None)
+
+    def _finished(self, desk: str, *, in_time: bool) -> None:
+        self._counts["finished", desk] += 1
+        self._counts["in_time", desk] += in_time
+
+    def _end(self, case_no: str) -> None:
+        case = self._open.pop(case_no)
+        self._reported.pop(case_no, None)
+        self._counts["closed", case.desk] += 1
