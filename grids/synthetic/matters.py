@@ -52,11 +52,6 @@ def condition_rows() -> Iterator[tuple[str, ...]]:
         )  # fmt: skip
 
 
-def leaves() -> list[str]:
-    """List the codes of the matters themselves, without the groups."""
-    return [row["category"] for row in rows("matters.csv") if len(row["category"]) > _GROUP_LENGTH]
-
-
 def duty_rows() -> list[tuple[str, ...]]:
     """List who does what, matter by matter: the general rows, then the exceptions; the catch-all has number 000."""
     number = {row["category"]: f"{n:03d}" for n, row in enumerate(rows("matters.csv"), start=1)} | {"*": "000"}

@@ -58,22 +58,19 @@ def to_degrees(east: NDArray[np.float64], north: NDArray[np.float64]) -> tuple[N
 
 
 def build(places: Places, rng: Generator) -> Truth:
-    """Invent the ground for these places."""
+    """Invent the ground for these places. Raises ValueError where a seed's lines happen to swallow a place."""
     origin = np.array(to_metres(*np.array(CENTRE)))
     seeds = origin + 1000 * np.column_stack([places.streets.east_km, places.streets.north_km])
     outline = _outline(seeds, rng)
     parts, _ = topology.split([outline], [seeds], STEP_M, rng)
+    _all_there("streets", parts, places.streets.codes)
     streets = _in_order(parts, seeds)
     outline = cast("shapely.Polygon", topology.dissolve(list(streets)))
     codes = places.streets.codes
     children = [places.communities.codes[places.communities.parents == code] for code in codes]
     inner = [topology.scatter(street, len(kids), rng) for street, kids in zip(streets, children, strict=True)]
     communities, _ = topology.split(list(streets), inner, STEP_M, rng)
-    if len(parts) != len(codes) or len(communities) != len(places.communities.codes):
-        raise ValueError(
-            f"{len(parts)} streets, {len(communities)} communities drawn; expected {len(codes)} and "
-            f"{len(places.communities.codes)}: rough lines swallowed one, try another seed"
-        )
+    _all_there("communities", communities, places.communities.codes)
     return Truth(
         outline=outline,
         streets=streets,
@@ -81,6 +78,13 @@ def build(places: Places, rng: Generator) -> Truth:
         community_codes=np.concatenate(children),
         community_streets=np.repeat(codes, [len(kids) for kids in children]),
     )
+
+
+def _all_there(what: str, drawn: NDArray[Any], codes: NDArray[Any]) -> None:
+    if len(drawn) != len(codes):
+        raise ValueError(
+            f"{len(drawn)} {what} drawn; expected {len(codes)}: rough lines swallowed one, try another seed"
+        )
 
 
 def _in_order(parts: NDArray[Any], seeds: NDArray[np.float64]) -> NDArray[Any]:

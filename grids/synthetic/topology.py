@@ -146,10 +146,9 @@ def shared_borders(parts: NDArray[Any]) -> dict[tuple[int, int], float]:
 
 
 def groups(parts: NDArray[Any], count: int, rng: Generator) -> NDArray[np.intp]:
-    """Gather the parts of a partition into about `count` connected groups of even area.
+    """Gather the parts of one connected face into `count` connected groups of about even area.
 
     Grows all groups at once from far-apart parts, always the smallest one first; returns each part's group.
-    Parts that no group can reach (an island) form groups of their own.
     """
     near: list[set[int]] = [set() for _ in parts]
     for i, j in shared_borders(parts):
@@ -177,6 +176,4 @@ def groups(parts: NDArray[Any], count: int, rng: Generator) -> NDArray[np.intp]:
             group[taken] = number
             fringe[number] |= near[taken]
             heapq.heappush(queue, (size + float(areas[taken]), number))
-    for island in np.flatnonzero(group < 0):
-        group[island] = group.max() + 1
     return group
