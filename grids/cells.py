@@ -50,7 +50,7 @@ class Cells:
         return len(self.codes)
 
     @classmethod
-    def of(  # noqa: PLR0913 - the columns
+    def of(
         cls,
         *,
         crs: CRS,

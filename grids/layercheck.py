@@ -68,7 +68,7 @@ def inspect_layer(
     raw = read_raw(path, encoding)
     known = stated or raw.crs
     names = [f"row {row}" for row in range(1, len(raw.geometries) + 1)]
-    findings = []
+    findings: list[Finding] = []
     if id_field is not None and id_field in raw.fields:
         ids = texts(raw.fields[id_field])
         names = [unit or row for unit, row in zip(ids, names, strict=True)]
@@ -160,19 +160,18 @@ def _shape_findings(raw: Raw, names: list[str], crs: CRS | None) -> Iterator[Fin
 
 def _cover_findings(raw: Raw, names: list[str], crs: CRS | None) -> Iterator[Finding]:
     """Find gaps and overlaps wider than the noding grid; without a trusted CRS numbers like degrees count as such."""
-    usable = np.flatnonzero(np.isin(shapely.get_type_id(raw.geometries), _POLYGONS) & ~shapely.is_empty(raw.geometries))
+    usable = np.flatnonzero(
+        np.isin(shapely.get_type_id(raw.geometries), _POLYGONS) & ~shapely.is_empty(raw.geometries)
+    )
     usable = usable[np.isfinite(shapely.bounds(raw.geometries[usable])).all(axis=1)]
     polygons = raw.geometries[usable]
     if not len(polygons):
         return
-    if crs is None and not impossible_coordinates(polygons, WGS84):
-        crs_here = WGS84
-    else:
-        crs_here = crs
-    metric = crs_here
-    if crs_here is not None and not is_metric(crs_here):
-        metric = utm_crs(*centre(polygons, crs_here))
-        polygons = project(polygons, crs_here, metric)
+    degrees = crs is None and not impossible_coordinates(polygons, WGS84)
+    source = metric = WGS84 if degrees else crs
+    if source is not None and not is_metric(source):
+        metric = utm_crs(*centre(polygons, source))
+        polygons = project(polygons, source, metric)
     polygons = shapely.make_valid(polygons, method="structure", keep_collapsed=False)
     faces = planar_faces(polygons)
     if not len(faces):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from grids.projection import WGS84, convert, project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from pyproj import CRS
@@ -54,7 +54,7 @@ class Layer:
         return unit + 1 if self.rows is None else int(self.rows[unit])
 
 
-def read_layer(  # noqa: PLR0913 - each argument is a fact about the file that a pack states
+def read_layer(
     path: str | Path,
     net: str,
     id_field: str,
@@ -84,16 +84,15 @@ def read_layer(  # noqa: PLR0913 - each argument is a fact about the file that a
     raw = read_raw(path, encoding)
     source_crs = stated or raw.crs or (None if datum in {"WGS84", "CGCS2000"} else WGS84)
     problems = [*_id_problems(file, raw, id_field, again=join_parts), *_shape_problems(file, raw)]
-    for field in filter(None, (name_field, parent_field)):
-        if field not in raw.fields:
-            problems.append(_no_field(file, raw, field))
+    named = [field for field in (name_field, parent_field) if field is not None]
+    problems += [_no_field(file, raw, field) for field in named if field not in raw.fields]
     if source_crs is None:
         problems.append(
             Problem(file, 0, "crs", "no coordinate reference system", "a .prj beside it, or --crs EPSG:n")
         )
     elif datum != "BD09MC" and (odd := impossible_coordinates(raw.geometries, source_crs)):
         problems.append(Problem(file, 0, "crs", odd, f"coordinates of {source_crs.to_string()}"))
-    if problems:
+    if problems or source_crs is None:
         raise LayerError(sorted(problems))
     geometries, known = _on_wgs84(raw.geometries, source_crs, datum)
     ids = texts(raw.fields[id_field])
@@ -123,9 +122,7 @@ def _join(
     whole = geometries.copy()
     for index in np.flatnonzero(first[unit] != np.arange(len(ids))):
         start = first[unit[index]]
-        part, rest = shapely.make_valid(
-            [geometries[index], whole[start]], method="structure", keep_collapsed=False
-        )
+        part, rest = shapely.make_valid([geometries[index], whole[start]], method="structure", keep_collapsed=False)
         again = f"id {ids[index]!r}, already in row {start + 1}"
         if shapely.area(shapely.intersection(part, rest)) > OVERLAP_SHARE * min(part.area, rest.area):
             expected = "an id that no other row has"

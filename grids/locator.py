@@ -123,7 +123,7 @@ class Locator:
             column, row = (x - self._west) / self._pixel, (y - self._south) / self._pixel
             on_map = (column >= 0.0) & (column < self._columns) & (row >= 0.0) & (row < self._rows)
         if on_map.all():
-            value = self._raster[row.astype(np.int64) * self._columns + column.astype(np.int64)]
+            value: NDArray[np.int32] = self._raster[row.astype(np.int64) * self._columns + column.astype(np.int64)]
         else:
             value = np.full(len(x), _OUTSIDE, dtype=np.int32)
             value[on_map] = self._raster[
@@ -183,7 +183,7 @@ class Locator:
         size = self._rows * self._columns
         change = np.bincount(row * self._columns + column, weights=enters, minlength=size)
         total = np.cumsum(change.reshape(self._rows, self._columns), axis=1)
-        return (total.ravel() - 1).astype(np.int32)
+        return np.asarray(total.ravel() - 1, dtype=np.int32)
 
     def _mark_borders(self) -> tuple[Ints, NDArray[np.int32]]:
         """Mark the pixels that a border may touch, and list for each the cells that may cover a point in it.

@@ -24,8 +24,8 @@ from grids.fusion.labels import NO_UNIT, label
 from grids.fusion.noding import Faces, planar_faces, shared_borders
 from grids.fusion.page import render
 from grids.fusion.prepare import Prepared, in_order, prepare, working_crs
-from grids.fusion.report import FusionReport, Mark, Sketch, crossings, find_defects, thin, unit_changes, vanished
 from grids.fusion.report import WORST as _WORST
+from grids.fusion.report import FusionReport, Mark, Sketch, crossings, find_defects, thin, unit_changes, vanished
 from grids.fusion.slivers import Merged, merge_slivers
 from grids.projection import WGS84, transformer
 
@@ -154,15 +154,17 @@ def _cells(
         codes=coded.codes,
         grids=coded.grids,
         communities=coded.communities,
-        labels={
-            layer.net: np.append(layer.ids, None)[column]
-            for layer, column in zip(prepared, labels.T, strict=True)
-        },
+        labels={layer.net: _names(layer.ids)[column] for layer, column in zip(prepared, labels.T, strict=True)},
         geometry=polygons,
     )
     place = np.empty(len(groups), dtype=np.int64)
     place[np.argsort(coded.codes.astype(str))] = np.arange(len(groups))
     return cells, coded.orphans, place[group_of]
+
+
+def _names(ids: NDArray[Any]) -> NDArray[Any]:
+    """Return the ids with None at the end, where the index NO_UNIT finds it."""
+    return np.array([*ids, None], dtype=object)
 
 
 def _joined(polygons: NDArray[Any]) -> Any:

@@ -60,7 +60,9 @@ def label(inside: Floats, polygons: NDArray[Any]) -> Labelling:
     return Labelling(unit, claims)
 
 
-def spots(mask: Mask, borders: Borders, area: Floats, perimeter: Floats, alike: NDArray[Any] | None = None) -> list[Spot]:
+def spots(
+    mask: Mask, borders: Borders, area: Floats, perimeter: Floats, alike: NDArray[Any] | None = None
+) -> list[Spot]:
     """Group the faces of a mask into connected places; with `alike`, only faces of equal value belong together."""
     inner = borders.inner()
     joined = mask[inner.left] & mask[inner.right]

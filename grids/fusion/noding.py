@@ -94,16 +94,16 @@ def shared_borders(polygons: NDArray[Any]) -> Borders:
     right = np.concatenate((np.maximum(owner[second], owner[second - 1]), owner[single]))
     pairs, where = np.unique(np.column_stack((left, right)), axis=0, return_inverse=True)
     total = np.bincount(where.ravel(), weights=np.concatenate((length[second], length[single])), minlength=len(pairs))
-    return Borders(pairs[:, 0], pairs[:, 1], total)
+    return Borders(pairs[:, 0], pairs[:, 1], total.astype(np.float64))
 
 
 def connected(count: int, left: Iterable[int], right: Iterable[int]) -> Ints:
     """Number the connected groups of `count` things joined by pairs: each thing gets its group's lowest member."""
     parent = list(range(count))
     for a, b in zip(left, right, strict=True):
-        while parent[a] != a:  # noqa: PLW2901 - walking up to the root
+        while parent[a] != a:
             parent[a] = a = parent[parent[a]]  # noqa: PLW2901
-        while parent[b] != b:  # noqa: PLW2901
+        while parent[b] != b:
             parent[b] = b = parent[parent[b]]  # noqa: PLW2901
         if a != b:
             parent[max(a, b)] = min(a, b)

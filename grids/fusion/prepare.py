@@ -98,7 +98,9 @@ def prepare(layer: Layer, crs: CRS) -> Prepared:
     flat = np.flatnonzero(~(shapely.area(polygons) > 0.0))
     if len(flat):
         raise LayerError(
-            Problem(layer.source, layer.row_of(int(i)), "geometry", f"{layer.ids[i]}: a shape without area", "a polygon")
+            Problem(
+                layer.source, layer.row_of(int(i)), "geometry", f"{layer.ids[i]}: a shape without area", "a polygon"
+            )
             for i in flat
         )
     order = np.argsort(layer.ids.astype(str), kind="stable")

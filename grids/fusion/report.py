@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from grids.fusion.labels import NO_UNIT, Labelling, gaps, spots
-from grids.fusion.prepare import Repair  # noqa: TC001 - msgspec reads the annotation
+from grids.fusion.prepare import Repair
 from grids.projection import WGS84, transformer
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ class _Graph:
 
     def width(self, group: int) -> float:
         """Mean width in metres: of a long strip, its breadth."""
-        return 2.0 * self.area[group] / self.perimeter[group]
+        return float(2.0 * self.area[group] / self.perimeter[group])
 
     def absorb(self, winner: int, loser: int) -> None:
         """Put `loser` into `winner`, which keeps its labels."""
