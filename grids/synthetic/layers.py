@@ -103,13 +103,19 @@ def _emergency(truth: Truth, streets: Level, rng: Generator) -> Drawn:
         inside = truth.communities[np.isin(truth.community_streets, streets.codes[members])]
         halves = np.zeros(len(inside), dtype=int)
         if head in order[-(YJ_ZONES - len(merged)) :]:
-            halves = topology.groups(inside, 2, rng)
+            halves = _north_first(inside, topology.groups(inside, 2, rng))
         for half in np.unique(halves):
             label = ("北片", "南片")[int(half)] if halves.any() else "片"
             names.append("·".join(streets.names_zh[m].removesuffix("街道") for m in members) + label)
             codes.append(f"YJ-{len(codes) + 1:03d}")
             shapes.append(topology.dissolve(list(inside[halves == half])))
     return _drawn("YJ", codes, names, [""] * len(codes), np.array(shapes, dtype=object), rng)
+
+
+def _north_first(parts: NDArray[Any], halves: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number the northern one of two groups 0."""
+    north = shapely.get_coordinates(shapely.centroid(parts))[:, 1]
+    return halves if north[halves == 0].mean() >= north[halves == 1].mean() else 1 - halves
 
 
 def _environment(truth: Truth, rng: Generator) -> Drawn:

@@ -105,6 +105,15 @@ def test_every_unit_code_is_used_once_and_a_grids_code_begins_with_its_community
         assert set(read[net].parents) == {code for code, area in rules.areas.items() if area.level == "COMMUNITY"}
 
 
+def test_the_northern_half_of_a_split_emergency_zone_lies_north_of_the_southern(pack):
+    zones = pack.layers["YJ"]
+    north = {str(name): shape.centroid.y for name, shape in zip(zones.names, zones.shapes, strict=True)}
+    halves = [name for name in north if name.endswith("北片")]
+    assert halves
+    assert all(north[name] > north[name.replace("北片", "南片")] for name in halves)
+    assert any("·" in name for name in north)
+
+
 def test_what_is_read_is_what_was_drawn_whatever_the_datum(pack, read):
     for net, layer in read.items():
         lon, lat = terrain.to_degrees(*shapely.get_coordinates(shapely.centroid(pack.layers[net].shapes)).T)
