@@ -12,18 +12,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from grids.tables import Problems, Row, read_rows
-from grids.when import ALWAYS, When, WhenError, parse_when
+from grids.when import ALWAYS, VALUES, When, WhenError, parse_when
 from grids.worktime import Limit, parse_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import date
     from pathlib import Path
 
 CITY = "city"
 NETS = frozenset({"ZZ", "CG", "YJ", "HB", "MS"})
 CATEGORY_KINDS = frozenset({"COMPONENT", "EVENT"})
-URGENCIES = ("NORMAL", "URGENT", "CRITICAL")
+URGENCIES: tuple[str, ...] = tuple(VALUES["urgency"])
 FILING_CLOCKS = frozenset({"URGENT_HOUR", "NATURAL_DAY", "WORK_HOUR", "WORK_DAY"})
 
 
@@ -146,10 +146,11 @@ def _when(row: Row) -> When:
 def read_catalogue(directory: Path, problems: Problems) -> Catalogue:
     """Read categories.csv, category_map.csv and conditions.csv; note whatever doesn't fit together."""
     categories = _read_categories(directory, problems)
+    leaves = Catalogue(categories, {}, {}).leaves
     return Catalogue(
         categories,
-        _read_mappings(directory, categories, problems),
-        _read_conditions(directory, categories, problems),
+        _read_mappings(directory, categories, leaves, problems),
+        _read_conditions(directory, leaves, problems),
     )
 
 
@@ -171,14 +172,14 @@ def _read_categories(directory: Path, problems: Problems) -> dict[tuple[str, str
             row.choice("net", NETS),
         )
     for row in rows:
-        parent = row.text("parent", needed=False)
-        if parent and (row.text("scheme"), parent) not in categories:
-            row.fault("parent", "a category of the same scheme, or empty")
+        scheme, code, parent = (row.cells.get(name, "").strip() for name in ("scheme", "category", "parent"))
+        if parent and (parent == code or (scheme, parent) not in categories):
+            row.fault("parent", "another category of the same scheme, or empty")
     return categories
 
 
 def _read_mappings(
-    directory: Path, categories: Mapping[tuple[str, str], Category], problems: Problems
+    directory: Path, categories: Mapping[tuple[str, str], Category], leaves: Collection[str], problems: Problems
 ) -> dict[tuple[str, str], tuple[CategoryRule, ...]]:
     mappings: dict[tuple[str, str], tuple[CategoryRule, ...]] = {}
     columns = ("scheme", "category", "to_category", "when")
@@ -186,14 +187,17 @@ def _read_mappings(
         source, target = (row.text("scheme"), row.text("category")), row.text("to_category")
         if source not in categories:
             row.fault("category", "a category of this scheme in categories.csv")
-        if (CITY, target) not in categories:
-            row.fault("to_category", "a category of scheme city in categories.csv")
-        mappings[source] = (*mappings.get(source, ()), CategoryRule(target, _when(row)))
+        if target not in leaves:
+            row.fault("to_category", "a leaf of scheme city in categories.csv, not a group")
+        rule, others = CategoryRule(target, _when(row)), mappings.get(source, ())
+        if any(rule.when.text == other.when.text and rule.to != other.to for other in others):
+            row.fault("to_category", "one category under one condition; another row gives another")
+        mappings[source] = (*others, rule)
     return mappings
 
 
 def _read_conditions(
-    directory: Path, categories: Mapping[tuple[str, str], Category], problems: Problems
+    directory: Path, leaves: Collection[str], problems: Problems
 ) -> dict[str, tuple[FilingCondition, ...]]:
     conditions: dict[str, tuple[FilingCondition, ...]] = {}
     columns = (
@@ -202,11 +206,11 @@ def _read_conditions(
     )  # fmt: skip
     for row in read_rows(directory / "conditions.csv", columns, problems):
         category = row.text("category")
-        if (CITY, category) not in categories:
-            row.fault("category", "a category of scheme city in categories.csv")
+        if category not in leaves:
+            row.fault("category", "a leaf of scheme city in categories.csv, not a group")
         clock = row.choice("clock", FILING_CLOCKS)
         try:
-            limit = parse_limit(f"{row.text('limit')} {clock}")
+            limit = parse_limit(f"{row.text('limit')} WORK_DAY")._replace(clock=clock)
         except ValueError:
             row.fault("limit", "an amount above 0")
             limit = Limit(1, "WORK_DAY")

@@ -35,7 +35,7 @@ def is_place(code: str) -> bool:
 
 
 def ancestors(code: str) -> tuple[str, ...]:
-    """List the codes of the places that hold `code`, the smallest first; `code` itself comes first.
+    """List the codes of the places that hold `code`, the smallest first, a place itself included.
 
     >>> ancestors("510104017001")
     ('510104017001', '510104017', '510104')

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grids.catalogue import URGENCIES, Catalogue, read_catalogue
 from grids.codes import DISTRICT
+from grids.components import read_components
+from grids.datum import DATUMS
 from grids.duties.resolution import Duties
 from grids.duties.rows import read_duties
-from grids.places import Area, Desk, Places, Zone, read_area_classes, read_areas
+from grids.places import Area, AreaClass, Desk, Places, Zone, read_area_classes, read_areas
 from grids.settings import (
     CAUTION,
     STEPS,
@@ -24,13 +26,15 @@ from grids.settings import (
     Tier,
     convert,
 )
-from grids.tables import Problems, read_rows, read_toml
+from grids.tables import Problems, parse_time, read_rows, read_toml
 from grids.units import Units, read_units
 from grids.worktime import HOLIDAY, MAKEUP_WORKDAY, WorkCalendar, parse_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from grids.duties.selectors import Component
 
 _DESK_LEVELS = frozenset({"CITY", "DISTRICT", "ZONE"})
 
@@ -62,10 +66,11 @@ class Rules:
     tiers: tuple[Tier, ...]
     duplicates: DuplicatesForm
     workers: tuple[Worker, ...]
+    components: Mapping[str, Component]
 
 
 def pack_digest(directory: Path) -> str:
-    """Name a pack by its content: SHA-256 over the names and bytes of its files, Markdown and hidden ones left out."""
+    """Name a pack by its content: SHA-256 over names and bytes of its files, Markdown and hidden ones left out."""
     digest = hashlib.sha256()
     for path in sorted(p for p in directory.rglob("*") if p.is_file()):
         name = path.relative_to(directory).as_posix()
@@ -93,10 +98,12 @@ def read_rules(directory: Path) -> Rules:
     catalogue = read_catalogue(directory, problems)
     areas = read_areas(directory, problems)
     classes = read_area_classes(directory, problems)
+    workers = _workers(directory, units, problems)
+    duties = read_duties(directory, catalogue, units, _scopes(areas, form), problems)
+    exceptions = _exceptions(directory, problems)
     if form is None or layers is None or tiers is None or duplicates is None:
         problems.raise_if_any()
         raise AssertionError("a form that could not be read left no problem")
-    duties = read_duties(directory, catalogue, units, {zone.code for zone in form.zone}, problems)
     places = _places(form, areas, classes, units, problems)
     _check_form(form, problems)
     _check_layers(layers, form, directory, problems)
@@ -109,16 +116,39 @@ def read_rules(directory: Path) -> Rules:
         units=units,
         catalogue=catalogue,
         duties=Duties(duties, units),
-        calendar=_calendar(directory, form, problems),
+        calendar=_calendar(form, exceptions, problems),
         tiers=tuple(sorted(tiers.tier, key=lambda tier: tier.share)),
         duplicates=duplicates,
-        workers=_workers(directory, units, problems),
+        workers=workers,
+        components=read_components(directory, problems),
     )
     problems.raise_if_any()
     return rules
 
 
-def _places(form: CityForm, areas: Mapping[str, Area], classes: Mapping, units: Units, problems: Problems) -> Places:  # type: ignore[type-arg]
+def _scopes(areas: Mapping[str, Area], form: CityForm | None) -> dict[str, set[str]]:
+    """Return the codes that duty rows may name, by scope type; what could not be read leaves its type out."""
+    scopes: dict[str, set[str]] = {}
+    if areas:
+        for level in ("DISTRICT", "STREET", "COMMUNITY"):
+            scopes[level] = {area.code for area in areas.values() if area.level == level}
+    if form is not None:
+        scopes["ZONE"] = {zone.code for zone in form.zone}
+    return scopes
+
+
+def _places(
+    form: CityForm, areas: Mapping[str, Area], classes: Mapping[str, AreaClass], units: Units, problems: Problems
+) -> Places:
+    for number, zone in enumerate(form.zone):
+        for area in zone.areas:
+            if areas and area not in areas:
+                problems.note("city.toml", 0, f"zone[{number}].areas", repr(area), "an area of areas.csv")
+    zones = [Zone(zone.code, zone.name_zh, zone.name_en, tuple(zone.areas)) for zone in form.zone]
+    return Places(areas, zones, _desks(form, units, problems), classes)
+
+
+def _desks(form: CityForm, units: Units, problems: Problems) -> dict[str, Desk]:
     desks: dict[str, Desk] = {}
     claimed: dict[str, str] = {}
     for number, desk in enumerate(form.desk):
@@ -137,19 +167,17 @@ def _places(form: CityForm, areas: Mapping[str, Area], classes: Mapping, units: 
         desks[desk.code] = Desk(desk.code, desk.name_zh, desk.name_en, desk.level, tuple(desk.areas), desk.centre)
     if sum(desk.level == "CITY" for desk in desks.values()) != 1:
         problems.note("city.toml", 0, "desk", "not exactly one of level CITY", "one desk for what has no place")
-    for number, zone in enumerate(form.zone):
-        for area in zone.areas:
-            if areas and area not in areas:
-                problems.note("city.toml", 0, f"zone[{number}].areas", repr(area), "an area of areas.csv")
-    zones = [Zone(zone.code, zone.name_zh, zone.name_en, tuple(zone.areas)) for zone in form.zone]
-    return Places(areas, zones, desks, classes)
+    return desks
 
 
 def _check_form(form: CityForm, problems: Problems) -> None:
     try:
         ZoneInfo(form.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, such as Asia
         problems.note("city.toml", 0, "timezone", repr(form.timezone), "a time zone such as Asia/Shanghai")
+    for field, name in (("datum", form.datum), *((f"channel_datum.{k}", v) for k, v in form.channel_datum.items())):
+        if name not in DATUMS:
+            problems.note("city.toml", 0, field, repr(name), "one of " + " ".join(sorted(DATUMS)))
     for number, rule in enumerate(form.automation):
         if unknown := sorted(set(rule.steps) - set(STEPS)):
             problems.note(
@@ -184,18 +212,22 @@ def _check_layers(layers: LayersForm, form: CityForm, directory: Path, problems:
             problems.note("layers.toml", 0, f"layer[{number}].file", repr(layer.file), "a file below the pack")
 
 
-def _calendar(directory: Path, form: CityForm, problems: Problems) -> WorkCalendar:
+def _exceptions(directory: Path, problems: Problems) -> dict[date, str]:
     exceptions: dict[date, str] = {}
     for row in read_rows(directory / "calendar.csv", ("date", "kind", "name"), problems):
         day = row.day("date", date.min)
         if day in exceptions:
             row.fault("date", "a date that no other row has")
         exceptions[day] = row.choice("kind", (HOLIDAY, MAKEUP_WORKDAY))
-    periods = []
+    return exceptions
+
+
+def _calendar(form: CityForm, exceptions: Mapping[date, str], problems: Problems) -> WorkCalendar:
+    periods: list[tuple[time, time]] = []
     for number, text in enumerate(form.hours.periods):
         opens, _, closes = text.partition("-")
         try:
-            period = time.fromisoformat(opens), time.fromisoformat(closes)
+            period = parse_time(opens), parse_time(closes)
         except ValueError:
             period = time(), time()
         if period[0] >= period[1] or (periods and period[0] < periods[-1][1]):
@@ -206,16 +238,15 @@ def _calendar(directory: Path, form: CityForm, problems: Problems) -> WorkCalend
 
 
 def _workers(directory: Path, units: Units, problems: Problems) -> tuple[Worker, ...]:
-    found = []
+    found: dict[str, Worker] = {}
     columns = ("worker", "unit", "grid", "shift_from", "shift_to")
     for row in read_rows(directory / "workers.csv", columns, problems, optional=True):
         unit = row.text("unit")
         if unit not in units:
             row.fault("unit", "a unit of units.csv")
-        try:
-            shift = time.fromisoformat(row.text("shift_from")), time.fromisoformat(row.text("shift_to"))
-        except ValueError:
-            row.fault("shift_from", "times such as 08:00")
-            shift = time(), time()
-        found.append(Worker(row.text("worker"), unit, row.text("grid", needed=False), *shift))
-    return tuple(found)
+        worker = row.text("worker")
+        if worker in found:
+            row.fault("worker", "a pseudonym that no other row has")
+        grid, shift = row.text("grid", needed=False), (row.time("shift_from"), row.time("shift_to"))
+        found[worker] = Worker(worker, unit, grid, *shift)
+    return tuple(found.values())

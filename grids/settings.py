@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,9 @@ CAUTION = ("auto", "suggest", "manual")
 """Modes of automation from the boldest to the most cautious."""
 
 
+AT_LEAST_ONE = msgspec.Meta(min_length=1)
+
+
 class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of a TOML file."""
 
@@ -34,8 +37,12 @@ class Tolerances(_Form, frozen=True):
 class Hours(_Form, frozen=True):
     """Working periods of a working day as `08:00-12:00`, and the ISO weekdays that are working days."""
 
-    periods: list[str] = msgspec.field(default_factory=lambda: ["08:00-12:00", "14:00-18:00"])
-    weekdays: list[int] = msgspec.field(default_factory=lambda: [1, 2, 3, 4, 5])
+    periods: Annotated[list[str], AT_LEAST_ONE] = msgspec.field(
+        default_factory=lambda: ["08:00-12:00", "14:00-18:00"]
+    )
+    weekdays: Annotated[list[Annotated[int, msgspec.Meta(ge=1, le=7)]], AT_LEAST_ONE] = msgspec.field(
+        default_factory=lambda: [1, 2, 3, 4, 5]
+    )
 
 
 class ZoneForm(_Form, frozen=True):

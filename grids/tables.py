@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import math
+import re
 import tomllib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from grids.errors import PackError, Problem
@@ -69,10 +72,13 @@ class Row:
         if not value:
             return default or 0.0
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
             self.fault(field, "a number")
             return default or 0.0
+        return number
 
     def day(self, field: str, empty: date) -> date:
         """Return the cell as an ISO date, `empty` if it is empty."""
@@ -85,19 +91,37 @@ class Row:
             self.fault(field, "a date as 2026-03-02, or empty")
             return empty
 
-    def span(self) -> tuple[date, date]:
-        """Return effective_from and the exclusive effective_to; note a fault if they are not in order."""
-        start, end = self.day("effective_from", OPEN_START), self.day("effective_to", OPEN_END)
+    def time(self, field: str) -> time:
+        """Return the cell as a time of day to the minute."""
+        try:
+            return parse_time(self.text(field, needed=False))
+        except ValueError as error:
+            self.fault(field, str(error))
+            return time()
+
+    def span(self, first: str = "effective_from", last: str = "effective_to") -> tuple[date, date]:
+        """Return the first day and the exclusive last one; note a fault if they are not in order."""
+        start, end = self.day(first, OPEN_START), self.day(last, OPEN_END)
         if end <= start:
-            self.fault("effective_to", f"a date after effective_from {start}")
+            self.fault(last, f"a date after {first} {start}")
         return start, end
+
+
+def parse_time(text: str) -> time:
+    """Read a time of day such as 08:00. Raises ValueError that says what was expected."""
+    try:
+        if re.fullmatch(r"[0-9]{2}:[0-9]{2}", text):
+            return time.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError("a time such as 08:00")
 
 
 def read_rows(path: Path, columns: Sequence[str], problems: Problems, *, optional: bool = False) -> Iterator[Row]:
     """Read a UTF-8 CSV (with or without BOM) whose header holds at least `columns`, one Row at a time.
 
-    A missing file is a fault unless `optional`; so are a missing column, a row with too many cells, a cell that
-    is not UTF-8. The header is row 1.
+    A missing file is a fault unless `optional`; so are a missing column or one named twice, a row with too many
+    cells, a quote that is never closed, a cell that is not UTF-8. The header is row 1.
     """
     if not path.exists():
         if not optional:
@@ -108,19 +132,32 @@ def read_rows(path: Path, columns: Sequence[str], problems: Problems, *, optiona
     except UnicodeDecodeError as error:
         problems.note(path.name, 0, "", f"byte {error.start} is not UTF-8", "a table saved as UTF-8")
         return
-    reader = csv.reader(text.splitlines(keepends=True))
-    header = [name.strip() for name in next(reader, [])]
+    # strict: otherwise a stray quote would swallow all that follows, without a word
+    rows = _numbered(csv.reader(StringIO(text, newline=""), strict=True), path, problems)
+    header = [name.strip() for name in next(rows, (1, []))[1]]
     if missing := [name for name in columns if name not in header]:
         problems.note(path.name, 1, ", ".join(missing), "no such column", "a header with " + ", ".join(columns))
         return
-    for cells in reader:
-        number = reader.line_num
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        problems.note(path.name, 1, ", ".join(twice), "named twice", "each column once")
+        return
+    for number, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) > len(header):
             problems.note(path.name, number, "", f"{len(cells)} cells", f"at most {len(header)}")
             continue
         yield Row(path.name, number, dict(zip(header, cells, strict=False)), problems)
+
+
+def _numbered(reader: Iterator[list[str]], path: Path, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+    """Count the rows as a spreadsheet does; note a row that is no CSV, and end there."""
+    number = 0
+    try:
+        for number, cells in enumerate(reader, start=1):
+            yield number, cells
+    except csv.Error as error:
+        problems.note(path.name, number + 1, "", str(error), "quotes that open and close a whole cell")
 
 
 def read_toml(path: Path, problems: Problems, *, optional: bool = False) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from grids.tables import OPEN_END, OPEN_START, Problems, read_rows
+from grids.tables import Problems, read_rows
 
 if TYPE_CHECKING:
     from datetime import date
@@ -61,12 +62,11 @@ class Units:
 
     @cached_property
     def _by_name(self) -> dict[str, str]:
-        return {
-            _plain(name): unit.code
-            for unit in self.by_code.values()
-            for name in (unit.code, unit.name_zh, unit.name_en, *unit.aliases)
-            if name
-        }
+        found: dict[str, set[str]] = {}
+        for unit in self.by_code.values():
+            for name in (unit.code, unit.name_zh, unit.name_en, *unit.aliases):
+                found.setdefault(_plain(name), set()).add(unit.code)
+        return {name: min(codes) for name, codes in found.items() if name and len(codes) == 1}
 
     def __getitem__(self, code: str) -> Unit:
         """Return a unit by its code; KeyError if there is none."""
@@ -85,8 +85,16 @@ class Units:
         return self._by_role.get((level, kind, function, area_code), ())
 
     def named(self, name: str) -> str | None:
-        """Return the code of the unit that any spelling means: code, name, alias; None if nobody is called so."""
+        """Return the code of the one unit that a spelling means: code, name, alias; None if there isn't just one.
+
+        English names of several units happen to be the same: places that are told apart in Chinese only.
+        """
         return self._by_name.get(_plain(name))
+
+    def nearest(self, name: str) -> str | None:
+        """Return the code of the unit that a misspelt code or name most likely means; None if nothing is near."""
+        near = difflib.get_close_matches(_plain(name), self._by_name, n=1, cutoff=0.7)
+        return self.named(name) or (self._by_name[near[0]] if near else None)
 
     def line(self, code: str) -> tuple[str, ...]:
         """List a unit and those above it, the lowest first."""
@@ -111,6 +119,7 @@ def read_units(directory: Path, problems: Problems) -> Units:
         if code in by_code:
             row.fault("unit", "a code that no other row has")
             continue
+        start, end = row.span("active_from", "active_to")
         unit = Unit(
             code=code,
             name_zh=row.text("name_zh"),
@@ -121,11 +130,11 @@ def read_units(directory: Path, problems: Problems) -> Units:
             function=row.text("function", needed=False),
             parent=row.text("parent", needed=False),
             area_code=row.text("area_code"),
-            active_from=row.day("active_from", OPEN_START),
-            active_to=row.day("active_to", OPEN_END),
+            active_from=start,
+            active_to=end,
         )
         by_code[code] = unit
-        for name in (unit.name_zh, *unit.aliases):
+        for name in (code, unit.name_zh, *unit.aliases):
             if names.setdefault(_plain(name), code) != code:
                 row.fault("aliases", f"{name} to mean one unit; it also means {names[_plain(name)]}")
     for row in rows:

@@ -1,8 +1,8 @@
 """The small expression language of `when` columns, such as `severity <= 2 and (hour >= 22 or hour < 6)`.
 
 It knows the variables severity (1-4), urgency, hour (0-23, city time), area_class and zone; the comparisons
-== != < <= > >= and `in (…)`; and, or, not. It is read by Python's own parser, checked node by node, and
-evaluated here: nothing else can be called or reached.
+== != < <= > >= and `in (…)`, of texts only == != and in; and, or, not. It is read by Python's own parser,
+checked node by node, and evaluated here: nothing else can be called or reached.
 """
 
 from __future__ import annotations
@@ -13,9 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 VARIABLES: dict[str, type] = {"severity": int, "urgency": str, "hour": int, "area_class": str, "zone": str}
+
+VALUES: dict[str, Sequence[Any]] = {
+    "severity": range(1, 5),
+    "urgency": ("NORMAL", "URGENT", "CRITICAL"),
+    "hour": range(24),
+}
+"""All values of the variables that have only a few, in order: what is compared with must be one of them."""
 
 _LONGEST = 400
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
@@ -92,7 +99,9 @@ def _compile(node: ast.expr, variables: set[str], comparisons: list[int]) -> Cal
             raise WhenError(f"{name!r} is no variable; expected one of {' '.join(sorted(VARIABLES))}")
         if compare is None:
             raise WhenError(f"the comparison in {ast.unparse(node)!r} is not known; expected == != < <= > >= in")
-        wanted = _constant(node.comparators[0], VARIABLES[name], many=isinstance(node.ops[0], ast.In | ast.NotIn))
+        if VARIABLES[name] is str and not isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.In | ast.NotIn):
+            raise WhenError(f"{ast.unparse(node)!r} puts texts in order; {name} is compared with == != in or not in")
+        wanted = _constant(node.comparators[0], name, many=isinstance(node.ops[0], ast.In | ast.NotIn))
         variables.add(name)
         comparisons[0] += 1
         if name == "zone":
@@ -103,19 +112,20 @@ def _compile(node: ast.expr, variables: set[str], comparisons: list[int]) -> Cal
 
 def _zone_test(op: ast.cmpop, wanted: Any) -> Callable[[Mapping[str, Any]], bool]:
     """Build the test of a zone: a place may lie in several, so == and in ask whether any of them fits."""
-    if not isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
-        raise WhenError("zone is compared with == != in or not in")
     codes = set(wanted) if isinstance(wanted, tuple) else {wanted}
     inside = isinstance(op, ast.Eq | ast.In)
     return lambda facts: bool(codes.intersection(facts["zone"])) is inside
 
 
-def _constant(node: ast.expr, kind: type, *, many: bool) -> Any:
+def _constant(node: ast.expr, name: str, *, many: bool) -> Any:
     if many:
         if not isinstance(node, ast.Tuple | ast.List):
             raise WhenError(f"{ast.unparse(node)!r} after `in`; expected constants in parentheses")
-        return tuple(_constant(element, kind, many=False) for element in node.elts)
-    if isinstance(node, ast.Constant) and type(node.value) is kind:
-        return node.value
-    expected = "a whole number" if kind is int else "a text in quotes"
-    raise WhenError(f"{ast.unparse(node)!r}; expected {expected}")
+        return tuple(_constant(element, name, many=False) for element in node.elts)
+    kind, values = VARIABLES[name], VALUES.get(name)
+    if not (isinstance(node, ast.Constant) and type(node.value) is kind):
+        expected = "a whole number" if kind is int else "a text in quotes"
+        raise WhenError(f"{ast.unparse(node)!r}; expected {expected}")
+    if values is not None and node.value not in values:
+        raise WhenError(f"{ast.unparse(node)!r} is no {name}; expected one of {' '.join(map(str, values))}")
+    return node.value

@@ -143,6 +143,7 @@ class WorkCalendar:
 
     def elapsed(self, start: datetime, end: datetime, clock: str) -> float:
         """Return the counted seconds between two moments on this kind of clock; 0 if `end` is before `start`."""
+        start, end = start.astimezone(UTC), end.astimezone(UTC)  # in one zone Python would count the wall clock
         if end <= start:
             return 0.0
         if clock in _CONTINUOUS:
@@ -155,7 +156,8 @@ class WorkCalendar:
             return start.astimezone(UTC)
         if clock in _CONTINUOUS:
             return start.astimezone(UTC) + timedelta(seconds=counted)
-        return self._moment(self._position(start) + counted)
+        # to the microsecond: 4 h and a trifle of float noise must still end at 12:00, not after the break
+        return self._moment(round(self._position(start) + counted, 6))
 
     def due(self, start: datetime, limit: Limit) -> datetime:
         """Return the deadline (UTC) of a limit that starts to run at `start`."""
@@ -165,7 +167,7 @@ class WorkCalendar:
         """List the stretches of counted time between two moments, in city time, for a person to check by hand."""
         if clock in _CONTINUOUS:
             local = start.astimezone(self.zone), end.astimezone(self.zone)
-            return [Interval(*local, (end - start).total_seconds() / 60)]
+            return [Interval(*local, self.elapsed(start, end, clock) / 60)]
         found = []
         first = bisect_right(self._totals, self._position(start)) - 1
         day = self.first + timedelta(days=max(first, 0))

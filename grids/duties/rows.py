@@ -12,7 +12,7 @@ from grids.tables import OPEN_END, Problems, Row, read_rows
 from grids.when import ALWAYS, When, WhenError, parse_when
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from grids.places import Place
@@ -107,9 +107,12 @@ class DutyRow:
 
 
 def read_duties(
-    directory: Path, catalogue: Catalogue, units: Units, zones: Collection[str], problems: Problems
+    directory: Path, catalogue: Catalogue, units: Units, places: Mapping[str, Collection[str]], problems: Problems
 ) -> tuple[DutyRow, ...]:
-    """Read duties.csv; note unknown categories, units, selectors, zones and conditions, and row ids used twice."""
+    """Read duties.csv; note unknown categories, units, selectors, places and conditions, and row ids used twice.
+
+    `places` are the known codes by scope type; a scope type that is not in it is not checked.
+    """
     found: dict[str, DutyRow] = {}
     for row in read_rows(directory / "duties.csv", COLUMNS, problems):
         name = row.text("row")
@@ -134,7 +137,10 @@ def read_duties(
             decided_by=row.text("decided_by", needed=False),
         )
         found[name] = duty
-        _check(row, duty, catalogue, units, zones)
+        _check(row, duty, catalogue, units)
+        if duty.scope_type in places and duty.scope_code and duty.scope_code not in places[duty.scope_type]:
+            file = "city.toml" if duty.scope_type == "ZONE" else "areas.csv"
+            row.fault("scope_code", f"a {duty.scope_type} of {file}")
     return tuple(found.values())
 
 
@@ -146,7 +152,7 @@ def _when(row: Row) -> When:
         return ALWAYS
 
 
-def _check(row: Row, duty: DutyRow, catalogue: Catalogue, units: Units, zones: Collection[str]) -> None:
+def _check(row: Row, duty: DutyRow, catalogue: Catalogue, units: Units) -> None:
     if duty.category != EVERY and (CITY, duty.category) not in catalogue.categories:
         row.fault("category", "a category of scheme city in categories.csv, or *")
     for field in ("unit", "fallback", "delegated_from"):
@@ -154,14 +160,12 @@ def _check(row: Row, duty: DutyRow, catalogue: Catalogue, units: Units, zones: C
         if not name:
             continue
         if is_selector(name):
-            if fault := selector_fault(name):
+            if fault := selector_fault(name, units):
                 row.fault(field, fault)
         elif name not in units:
-            near = units.named(name)
+            near = units.nearest(name)
             row.fault(field, f"a unit of units.csv or a selector; did you mean {near}?" if near else
                       "a unit of units.csv or a selector such as @street-office")  # fmt: skip
-    if duty.scope_type == "ZONE" and duty.scope_code not in zones:
-        row.fault("scope_code", "a zone of city.toml")
     if duty.scope_type != "CITY" and not duty.scope_code:
         row.fault("scope_code", f"the code of a {duty.scope_type}")
     if duty.mode == "DELEGATED" and not duty.delegated_from:

@@ -41,11 +41,9 @@ def _district(units: Units, place: Place, function: str) -> tuple[Unit, ...]:
 
 
 def _city(units: Units, _: Place, function: str) -> tuple[Unit, ...]:
-    kinds = ("ENFORCEMENT",) if function == "enforcement" else ("DEPARTMENT", "COMPANY")
-    everywhere = {unit.area_code for unit in units.by_code.values() if unit.level == "CITY"}
-    return tuple(
-        unit for kind in kinds for area in sorted(everywhere) for unit in units.find("CITY", kind, area, function)
-    )
+    kind = "ENFORCEMENT" if function == "enforcement" else "DEPARTMENT"
+    areas = sorted({unit.area_code for unit in units.by_code.values() if unit.level == "CITY"})
+    return tuple(unit for area in areas for unit in units.find("CITY", kind, area, function))
 
 
 def _zone_committee(units: Units, place: Place, _: str) -> tuple[Unit, ...]:
@@ -71,11 +69,15 @@ def is_selector(name: str) -> bool:
     return name.startswith("@")
 
 
-def selector_fault(name: str) -> str | None:
-    """Return what was expected if `name` is no selector that this project knows, else None."""
+def selector_fault(name: str, units: Units) -> str | None:
+    """Return what was expected if `name` is no selector, or asks for a function that no unit has, else None."""
     head, _, function = name.partition(":")
-    if name in _PLAIN or name in _OF_COMPONENT or (head in _OF_FUNCTION and function):
+    if name in _PLAIN or name in _OF_COMPONENT:
         return None
+    if head in _OF_FUNCTION and function:
+        level = head[1:].upper()
+        known = {unit.function for unit in units.by_code.values() if unit.level == level and unit.function}
+        return None if function in known else f"a function of a {level} unit of units.csv: {' '.join(sorted(known))}"
     return "a selector: " + " ".join(
         [*_PLAIN, *(f"{head}:<function>" for head in _OF_FUNCTION), *sorted(_OF_COMPONENT)]
     )

@@ -25,10 +25,16 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; exit 0 when done, 1 with findings, 2 on bad input."""
-    from streams.cli import grid, layer  # noqa: PLC0415 - commands load what they need, so --help is quick
+    from streams.cli import city, demo, duties, grid, layer, route, run, simulate  # noqa: PLC0415 - --help stays quick
 
+    app.command()(demo.demo)
+    app.command()(run.run)
+    app.command()(simulate.simulate)
+    app.command("route")(route.route_file)
     app.add_typer(layer.app, name="layer")
     app.add_typer(grid.app, name="grid")
+    app.add_typer(duties.app, name="duties")
+    app.add_typer(city.app, name="city")
     try:
         app()
     except (GridsError, OSError) as error:

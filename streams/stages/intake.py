@@ -110,7 +110,8 @@ def _route_one(city: City, accepted: Accepted, place: Place, placement: Placemen
             )
         condition = filing.condition if filing else ""
         if place.cell:
-            decision = city.rules.duties.resolve(category, place, facts, local.date())
+            component = city.rules.components.get(report.component_id or "")
+            decision = city.rules.duties.resolve(category, place, facts, local.date(), component)
             outcome = decision.outcome
         else:
             outcome = NO_GRID
@@ -175,10 +176,17 @@ def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement
 
 def _to_wgs84(city: City, reports: Sequence[Report]) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     """Convert positions to WGS-84 (CGCS2000 equals it within decimetres), all of one datum together."""
-    lon = np.array([np.nan if r.lon is None else r.lon for r in reports], dtype=float)
-    lat = np.array([np.nan if r.lat is None else r.lat for r in reports], dtype=float)
-    of_channel = city.rules.form.channel_datum
-    declared = [report.datum or of_channel.get(report.channel, "WGS84") for report in reports]
+    components, of_channel = city.rules.components, city.rules.form.channel_datum
+    lon, lat = np.full(len(reports), np.nan), np.full(len(reports), np.nan)
+    declared = []
+    for number, report in enumerate(reports):
+        if report.lon is not None and report.lat is not None:
+            lon[number], lat[number] = report.lon, report.lat
+            declared.append(report.datum or of_channel.get(report.channel, "WGS84"))
+        else:
+            if (known := components.get(report.component_id or "")) is not None:
+                lon[number], lat[number] = known.lon, known.lat
+            declared.append("CGCS2000")
     names = np.array(declared, dtype=object)
     for name in sorted(set(declared) - {"WGS84", "CGCS2000"}):
         chosen = names == name
@@ -188,7 +196,11 @@ def _to_wgs84(city: City, reports: Sequence[Report]) -> tuple[NDArray[np.float64
 
 def _certainty(city: City, report: Report, method: str, declared: str) -> tuple[str, float, tuple[str, ...]]:
     """Say how sure a position is: a snapped or coarse one less, one whose datum is in doubt less."""
-    flags = []
+    flags: list[str] = []
+    if report.component_id and report.component_id not in city.rules.components:
+        flags.append("UNKNOWN_COMPONENT")
+    if report.lon is None:
+        return "COMPONENT", 1.0, tuple(flags)
     confidence = 1.0 if method == "POINT" else 0.9
     expected = city.rules.form.channel_datum.get(report.channel)
     if report.datum and expected and report.datum != expected and {declared, expected} != {"WGS84", "CGCS2000"}:

@@ -40,12 +40,12 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 def error_of(refusal: Refusal) -> dict[str, str]:
     """Word a refusal as one entry of a result list."""
-    text = (
-        f"{_ZH.get(refusal.reason, refusal.reason)}：{refusal.field}"
-        if refusal.field
-        else _ZH.get(refusal.reason, "")
-    )
-    return {"reason": refusal.reason, "field": refusal.field, "detail": str(refusal), "detail_zh": text}
+    detail_zh = _in_chinese(refusal.reason, refusal.field)
+    return {"reason": refusal.reason, "field": refusal.field, "detail": str(refusal), "detail_zh": detail_zh}
+
+
+def _in_chinese(reason: str, field: str) -> str:
+    return _ZH.get(reason, reason) + (f"：{field}" if field else "")
 
 
 def problem(status: int, reason: str, detail: str, *, field: str = "") -> Response:

@@ -21,7 +21,7 @@ from grids.catalogue import CITY
 from streams.records import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from grids.city import City
     from grids.duties.selectors import Component
@@ -94,7 +94,6 @@ class _Incident:
 
 def simulate(
     city: City,
-    components: Sequence[Component],
     *,
     start: datetime,
     days: int,
@@ -106,7 +105,7 @@ def simulate(
     from streams.inlets.simulator.mischief import malformed  # noqa: PLC0415 - mischief spoils what is made here
 
     rng = random.Random(seed)  # noqa: S311 - a simulation, not a secret
-    maker = _Maker(city, components, rng)
+    maker = _Maker(city, rng)
     count = round(days * rate / (sum(n * share for n, share in enumerate(REPORTERS, 1)) + REPEATED + UPDATED))
     arrivals: list[Arrival] = []
     truth: list[Truth] = []
@@ -130,14 +129,14 @@ def _second_of_day(rng: random.Random) -> int:
 class _Maker:
     """Makes the reports of one incident after another, from one stream of chance."""
 
-    def __init__(self, city: City, components: Sequence[Component], rng: random.Random) -> None:
+    def __init__(self, city: City, rng: random.Random) -> None:
         self.city = city
         self.rng = rng
         catalogue = city.rules.catalogue
         self.inside = city.inner_points()
         self.weights = np.cumsum(np.sqrt(city.cells.area_m2)).tolist()
         self.components: dict[str, list[Component]] = {}
-        for component in components:
+        for component in city.rules.components.values():
             self.components.setdefault(component.category, []).append(component)
         leaves = [c for c in catalogue.leaves if catalogue[c].kind == "EVENT" or c in self.components]
         order = leaves.copy()

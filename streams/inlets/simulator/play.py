@@ -53,10 +53,10 @@ def play(
     end: datetime,
     step: Callable[[str, float], None] = lambda _name, _share: None,
     acted: Callable[[Action], None] = lambda _action: None,
-) -> None:
+) -> list[Planned]:
     """Feed arrivals (in order of time) and what people do about them, window by window, until `end`.
 
-    `acted` hears of every action that was taken, in order.
+    `acted` hears of every action that was taken, in order. Returns what people still meant to do after `end`.
     """
     agenda: list[tuple[datetime, str, Planned]] = []
     number, now = 0, start
@@ -80,7 +80,8 @@ def play(
             for planned in people.react((t, host.current(t.case_no)) for t in batch.transitions):
                 heapq.heappush(agenda, (planned.at, planned.action.action_id, planned))
         now = until
-        step("处理一周 process", min(1.0, (now - start) / (end - start)))
+        step("处理案件 process", min(1.0, (now - start) / (end - start)))
+    return [planned for _, _, planned in sorted(agenda, key=lambda entry: entry[:2])]
 
 
 def _take_in(host: Host, arrivals: Sequence[Arrival]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from streams.records import Alert, Case, DeadLetter, Transition
 
 
@@ -26,8 +28,11 @@ class Board(Protocol):
     def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
         """List dead letters, the oldest first."""
 
-    def dead_letter_reasons(self) -> dict[str, int]:
-        """Count dead letters by reason."""
+    def dead_letter_reasons(self, *, of_reports: bool = False) -> dict[str, int]:
+        """Count dead letters by reason, of reports only if asked."""
+
+    def all_cases(self) -> Iterator[Case]:
+        """Yield every case, in the order of their numbers."""
 
     def counters(self) -> dict[str, int]:
         """Return the counters of everything applied so far."""

@@ -12,6 +12,7 @@ from streams.ledger.sqlite import SqliteLog
 from streams.records import Alert, Case, DeadLetter, Transition
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _case = msgspec.json.Decoder(Case)
@@ -66,9 +67,16 @@ class SqliteBoard:
         )
         return [msgspec.json.decode(body, type=DeadLetter) for (body,) in rows]
 
-    def dead_letter_reasons(self) -> dict[str, int]:
-        """Count dead letters by reason."""
-        return dict(self.db.execute("SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason ORDER BY reason"))
+    def dead_letter_reasons(self, *, of_reports: bool = False) -> dict[str, int]:
+        """Count dead letters by reason, of reports only if asked: a desk's others are refused actions."""
+        stages = "stage != 'desk' OR reason = 'LATE_UPDATE'" if of_reports else "TRUE"
+        query = f"SELECT reason, COUNT(*) FROM dead_letters WHERE {stages} GROUP BY reason ORDER BY reason"  # noqa: S608
+        return dict(self.db.execute(query))
+
+    def all_cases(self) -> Iterator[Case]:
+        """Yield every case, in the order of their numbers."""
+        for (body,) in self.db.execute("SELECT body FROM cases ORDER BY case_no"):
+            yield _case.decode(body)
 
     def counters(self) -> dict[str, int]:
         """Return the counters of everything applied so far."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
+from streams.records import Alert
 from streams.stages.desk.clocks import HANDLE
 from streams.stages.desk.lifecycle import ENDS
 from streams.stages.measures import deadline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from grids.rules import Rules
-    from streams.records import Alert, Case, Effects, Transition
+    from streams.records import Case, Effects, Transition
 
 _FEED = 30
 _SAMPLES = 500
@@ -162,9 +163,7 @@ class Live:
 
     def _hear_step(self, step: Transition) -> None:
         change = step.change
-        if step.verb == "REPORT":
-            if change.matter != "INCIDENT":
-                return
+        if step.verb == "REPORT" and change.matter == "INCIDENT":
             self._counts["cases", ""] += 1
             street = change.placement.street if change.placement is not UNSET else ""
             self._keep(step.case_no, step.desk, street, "", str(change.category))
@@ -172,15 +171,15 @@ class Live:
                 self._reported[step.case_no] = change.reported_at
         case = self._open.get(step.case_no)
         if case is None:
-            return
+            return  # not an incident
         if change.unit is not UNSET:
             case = case._replace(unit=change.unit)
-        if change.clocks is not UNSET:
-            for clock in change.clocks:
-                if clock.name == HANDLE:
-                    case = case._replace(due=clock.due)
-                    if step.verb == "FINISH":
-                        self._finished(case.desk, in_time=not clock.overdue)
+        clocks = [] if change.clocks is UNSET else change.clocks
+        for clock in clocks:
+            if clock.name == HANDLE:
+                case = case._replace(due=clock.due)
+                if step.verb == "FINISH":
+                    self._finished(case.desk, in_time=not clock.overdue)
         self._open[step.case_no] = case
         if step.verb == "DISPATCH" and step.case_no in self._reported:
             self._dispatch.append((step.at - self._reported.pop(step.case_no)).total_seconds())

@@ -1,0 +1,98 @@
+"""A whole embedded service: engine, gateway, metrics and live page in one process on one loopback port."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from streams.hosts.embedded.engine import Engine, wall_clock
+from streams.hosts.embedded.host import EmbeddedHost
+from streams.inlets.gateway.app import make_app
+from streams.outlets.board.sqlite import SqliteBoard
+from streams.outlets.console import Live, add_console, street_shapes
+from streams.outlets.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from grids.city import City
+    from streams.records import Effects
+
+HOST = "127.0.0.1"
+"""Without keys the gateway listens on this machine only."""
+
+
+class Service:
+    """One city, one data folder, one port."""
+
+    def __init__(
+        self,
+        city: City,
+        directory: Path,
+        *,
+        clock: Callable[[], datetime] = wall_clock,
+        heard: Callable[[Effects], None] = lambda _effects: None,
+    ) -> None:
+        self.city = city
+        self.clock = clock
+        self.metrics = Metrics()
+        self.live = Live(city.rules)
+        self._heard = heard
+        self._boards = threading.local()
+        self._path: Path | None = None
+        self._directory = directory
+        self.engine = Engine(self._open, clock=clock, heard=self._hear)
+
+    def start(self) -> None:
+        """Open the data folder and begin to work."""
+        self.engine.start()
+
+    def stop(self) -> None:
+        """Work off what was taken in, and close the file."""
+        self.engine.stop()
+
+    def board(self) -> SqliteBoard:
+        """Return this thread's board."""
+        board: SqliteBoard | None = getattr(self._boards, "board", None)
+        if board is None:
+            assert self._path is not None
+            board = self._boards.board = SqliteBoard(self._path)
+        return board
+
+    def serve(self, bound: socket.socket) -> None:
+        """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM)."""
+        app = make_app(self.engine, self.board, self.metrics, self.clock)
+        add_console(app, self.live, street_shapes(self.city), self.clock)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=30))
+        server.run(sockets=[bound])
+
+    def _open(self) -> EmbeddedHost:
+        host = EmbeddedHost(self.city, self._directory, self.clock())
+        self._path = host.store.path
+        board = SqliteBoard(host.store.path)
+        self.metrics.restore(host.store.cases())
+        self.live.restore(host.store.cases(), board.counters(), board.count("dead_letters"))
+        board.close()
+        return host
+
+    def _hear(self, effects: Effects) -> None:
+        self.metrics.hear(effects)
+        self.live.hear(effects)
+        self._heard(effects)
+
+
+def bind(port: int) -> socket.socket:
+    """Bind a loopback port, a free one for 0. Raises OSError if somebody else has it."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((HOST, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(f"port {port} of {HOST} can't be bound: {error.strerror}; expected a free port") from error
+    return bound
