@@ -127,5 +127,5 @@ def _constant(node: ast.expr, name: str, *, many: bool) -> Any:
         expected = "a whole number" if kind is int else "a text in quotes"
         raise WhenError(f"{ast.unparse(node)!r}; expected {expected}")
     if values is not None and node.value not in values:
-        raise WhenError(f"{ast.unparse(node)!r} is no {name}; expected one of {' '.join(map(str, values))}")
+        raise WhenError(f"{node.value!r} is no {name}; expected one of {' '.join(map(str, values))}")
     return node.value
