@@ -68,6 +68,11 @@ class Units:
                 found.setdefault(_plain(name), set()).add(unit.code)
         return {name: min(codes) for name, codes in found.items() if name and len(codes) == 1}
 
+    @cached_property
+    def city_areas(self) -> tuple[str, ...]:
+        """Area codes of the city's own units: one, unless the pack spells it in several ways."""
+        return tuple(sorted({unit.area_code for unit in self.by_code.values() if unit.level == "CITY"}))
+
     def __getitem__(self, code: str) -> Unit:
         """Return a unit by its code; KeyError if there is none."""
         return self.by_code[code]

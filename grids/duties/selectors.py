@@ -42,8 +42,7 @@ def _district(units: Units, place: Place, function: str) -> tuple[Unit, ...]:
 
 def _city(units: Units, _: Place, function: str) -> tuple[Unit, ...]:
     kind = "ENFORCEMENT" if function == "enforcement" else "DEPARTMENT"
-    areas = sorted({unit.area_code for unit in units.by_code.values() if unit.level == "CITY"})
-    return tuple(unit for area in areas for unit in units.find("CITY", kind, area, function))
+    return tuple(unit for area in units.city_areas for unit in units.find("CITY", kind, area, function))
 
 
 def _zone_committee(units: Units, place: Place, _: str) -> tuple[Unit, ...]:

@@ -27,7 +27,7 @@ def show(city: City, found: Summary) -> None:
     form = city.rules.form
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row(
         "网格 grid",
         f"{found.layers} 图层 layers, {found.units:,} 单元 units → {found.cells:,} 细胞 cells, "
