@@ -47,9 +47,18 @@ def partition(net, seed, units, noise=0.0, size=1000.0):
     shapes = shapely.get_parts(shapely.voronoi_polygons(seeds, extend_to=frame))
     shapes = shapely.intersection(shapes, frame)
     shapes = shapes[shapely.area(shapes) > 400.0]
-    moved = shapely.transform(shapes, lambda xy: xy + rng.normal(0.0, noise, xy.shape) if noise else xy)
-    moved = shapely.make_valid(moved, method="structure", keep_collapsed=False)
-    return layer(net, {f"{net}{number:03d}": shape for number, shape in enumerate(moved)})
+    drawn = [_drawn(shapely.segmentize(shape, size / 25.0), rng, noise) for shape in shapes] if noise else shapes
+    return layer(net, {f"{net}{number:03d}": shape for number, shape in enumerate(drawn)})
+
+
+def _drawn(shape, rng, noise):
+    """Draw a shape again with an unsteady hand: every point moves by at most `noise`, neighbours alike."""
+    phase, wave = rng.uniform(0.0, 6.3, (2, 2)), rng.uniform(20.0, 60.0, (2, 2))
+
+    def move(xy):
+        return xy + noise * np.column_stack([np.sin(xy / wave[k] + phase[k]).mean(axis=1) for k in range(2)])
+
+    return shapely.make_valid(shapely.transform(shape, move), method="structure", keep_collapsed=False)
 
 
 def shuffled(one, seed):
