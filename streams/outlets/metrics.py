@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 from streams.stages.desk.lifecycle import ENDS
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _MINUTES = (0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 960, 1920, 3840, 7680, 15360)
 
 _INPUTS = {"RoutedReport": "report", "Action": "action", "Tick": "tick", "Ack": "ack", "PackActivated": "pack"}
+
+
+disable_created_metrics()  # a creation time beside every counter doubles the page and tells nothing
 
 
 class Metrics:

@@ -26,7 +26,7 @@ _SAMPLES = 500
 
 
 class _Open(NamedTuple):
-    """What the page needs of an open case."""
+    """What the page needs of an open case; `due` is set while its handling clock runs."""
 
     desk: str
     street: str
@@ -102,7 +102,8 @@ class Live:
                 self._counts["cases", ""] += 1
                 self._keep(case.case_no, case.desk, case.placement.street, case.unit, case.category)
                 due = deadline_of(case)
-                self._open[case.case_no] = self._open[case.case_no]._replace(due=due[1] if due else None)
+                running = due[1] if due and due[0].since else None
+                self._open[case.case_no] = self._open[case.case_no]._replace(due=running)
                 if case.finished_at and due:
                     self._finished(case.desk, in_time=not due[0].overdue)
                 if case.dispatched_at and case.reported_at:
@@ -177,7 +178,7 @@ class Live:
         clocks = [] if change.clocks is UNSET else change.clocks
         for clock in clocks:
             if clock.name == HANDLE:
-                case = case._replace(due=clock.due)
+                case = case._replace(due=clock.due if clock.since else None)
                 if step.verb == "FINISH":
                     self._finished(case.desk, in_time=not clock.overdue)
         self._open[step.case_no] = case

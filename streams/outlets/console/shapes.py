@@ -54,7 +54,7 @@ def street_shapes(city: City) -> MapShapes:
                 path=_path(outline, west, north, scale),
             )
         )
-    return MapShapes(_WIDTH, round((north - south) * scale, 1), streets)
+    return MapShapes(_WIDTH, round(float((north - south) * scale), 1), streets)
 
 
 def _path(shape: shapely.Geometry, west: float, north: float, scale: float) -> str:
