@@ -269,6 +269,13 @@ def test_a_deadline_reckoned_again_from_what_is_left_is_the_same(start, hours, f
         assert CALENDAR.add(now, left, "WORK_HOUR") == end
 
 
+@pytest.mark.parametrize("micro", [22_016, 86_840, 470_493])
+def test_the_noise_of_fractions_does_not_carry_a_deadline_over_the_lunch_break(micro):
+    start = at("2026-03-02 11:00") + timedelta(microseconds=micro)
+    left = (at("2026-03-02 12:00") - start).total_seconds()
+    assert CALENDAR.add(start, left, "WORK_HOUR") == at("2026-03-02 12:00")
+
+
 @given(_MOMENTS, st.integers(1, 100), st.integers(1, 100), _CLOCKS)
 def test_a_longer_limit_never_ends_earlier(start, one, more, clock):
     assert CALENDAR.due(start, Limit(one, clock)) < CALENDAR.due(start, Limit(one + more, clock))
