@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from grids.codes import DISTRICT, STREET, is_place
+from grids.codes import COMMUNITY, DISTRICT, STREET, ancestors, is_place
 from grids.tables import Problems, read_rows
 
 if TYPE_CHECKING:
@@ -90,54 +90,77 @@ class Places:
         """The place of what has no place."""
         return Place("", "", "", "", "", self.city_desk.code, (), "", 1.0)
 
+    def chain(self, area: str) -> tuple[str, ...]:
+        """List an area and those that hold it, the smallest first.
+
+        Chinese codes hold one another by their digits; codes of another form by the parents of areas.csv. What is
+        neither is no area at all.
+        """
+        if is_place(area):
+            return ancestors(area)
+        found: list[str] = []
+        while area in self.areas and area not in found:
+            found.append(area)
+            area = self.areas[area].parent
+        return tuple(found)
+
     def desk_of(self, area: str) -> Desk:
-        """Return the desk that commands an area: the one with the longest area code that begins it.
+        """Return the desk that commands an area: of those that claim it or what holds it, the nearest.
 
         Desks can't tie: the pack's loader refuses an area that two desks claim.
         """
-        best, length = self.city_desk, -1
-        for desk in self.desks.values():
-            for code in desk.areas:
-                if area.startswith(code) and len(code) > length:
-                    best, length = desk, len(code)
-        return best
+        chain = self.chain(area)
+        nearest = [(near, code) for code, desk in self.desks.items() if (near := _nearness(chain, desk.areas)) > 0]
+        return self.desks[max(nearest)[1]] if nearest else self.city_desk
 
     def at(self, area: str, *, cell: str = "", grid: str = "") -> Place:
         """Return the place of a community, street or district code, and of a cell in it if one is given."""
-        if not is_place(area):
-            area = area if area in self.areas else ""
-        street = area[:STREET] if len(area) >= STREET else ""
-        area_class = PLAIN
-        for code in (cell, area, street, area[:DISTRICT]):
-            if code in self.classes:
-                area_class = self.classes[code]
-                break
+        chain = self.chain(area)
+        levels = {level: code for code in reversed(chain) if (level := self._level(code))}
+        known = next((self.classes[code] for code in (cell, *chain) if code in self.classes), PLAIN)
         return Place(
             cell=cell,
             grid=grid,
-            community=area if len(area) > STREET else "",
-            street=street,
-            district=area[:DISTRICT],
+            community=levels.get("COMMUNITY", ""),
+            street=levels.get("STREET", ""),
+            district=levels.get("DISTRICT", ""),
             desk=self.desk_of(area).code,
-            zones=tuple(
-                sorted(zone.code for zone in self.zones if any(area and area.startswith(a) for a in zone.areas))
-            ),
-            area_class=area_class.area_class,
-            factor=area_class.factor,
+            zones=tuple(sorted(zone.code for zone in self.zones if _nearness(chain, zone.areas))),
+            area_class=known.area_class,
+            factor=known.factor,
         )
 
+    def _level(self, code: str) -> str:
+        if is_place(code):
+            return {DISTRICT: "DISTRICT", STREET: "STREET", COMMUNITY: "COMMUNITY"}[len(code)]
+        return self.areas[code].level
+
     def of_cells(self, cells: Cells) -> list[Place]:
-        """Return the place of every cell, in the order of the cells. Where no community is known, by its codes."""
+        """Return the place of every cell, in the order of the cells; where no community is known, its grid's."""
         known: dict[str, Place] = {}
         found = []
         for code, grid, community in zip(cells.codes, cells.grids, cells.communities, strict=True):
-            place = known.get(community)
+            area = community or grid
+            place = known.get(area)
             if place is None:
-                place = known[community] = self.at(community)
+                place = known[area] = self.at(area)
             if code in self.classes:
-                place = self.at(community, cell=code)
+                place = self.at(area, cell=code)
             found.append(place._replace(cell=code, grid=grid))
         return found
+
+
+def _nearness(chain: Sequence[str], areas: Sequence[str]) -> int:
+    """Say how near the nearest of some areas is that holds a place: 0 if none does.
+
+    An area holds a place if it is in its chain, or is the beginning of its digits, as 5101 is of all Chengdu.
+    """
+    if not chain:
+        return 0
+    digits = chain[0] if is_place(chain[0]) else ""
+    by_digits = (len(area) for area in areas if digits.startswith(area or "-"))
+    by_chain = (len(chain) - chain.index(area) for area in areas if not digits and area in chain)
+    return max((*by_digits, *by_chain), default=0)
 
 
 def read_areas(directory: Path, problems: Problems) -> dict[str, Area]:
