@@ -47,10 +47,6 @@ def code_cells(base: Prepared, unit: Ints, polygons: NDArray[Any], borders: Bord
     except CodeError as error:
         expected = "smaller communities, or fewer layers"
         raise LayerError([Problem(base.source, 0, "parent", str(error), expected)]) from error
-    used, counts = np.unique(codes.astype(str), return_counts=True)
-    if (counts > 1).any():
-        found = f"cell code {used[counts > 1][0]} given twice"
-        raise LayerError([Problem(base.source, 0, "id", found, "base ids that can't be taken for cell codes")])
     return Coded(codes, grids[home], _communities(base)[home], int((unit == NO_UNIT).sum()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -29,20 +30,18 @@ def layer(net, units, parents=None, crs=METRIC):
 
 def columns(net, *edges, height=1000):
     """Make units 1, 2, … that stand side by side between the given x edges."""
-    pairs = zip(edges[:-1], edges[1:], strict=True)
-    return layer(net, {str(n): box(a, 0, b, height) for n, (a, b) in enumerate(pairs, start=1)})
+    return layer(net, {str(n): box(a, 0, b, height) for n, (a, b) in enumerate(pairwise(edges), start=1)})
 
 
 def rows(net, *edges, width=1000):
     """Make units a, b, … that lie above each other between the given y edges."""
-    pairs = zip(edges[:-1], edges[1:], strict=True)
-    return layer(net, {chr(97 + n): box(0, a, width, b) for n, (a, b) in enumerate(pairs)})
+    return layer(net, {chr(97 + n): box(0, a, width, b) for n, (a, b) in enumerate(pairwise(edges))})
 
 
 def partition(net, seed, units, noise=0.0, size=1000.0):
     """Cut a square into Voronoi units, each then drawn with its own `noise` in metres, so gaps and overlaps arise."""
     rng = np.random.default_rng(seed)
-    seeds = shapely.multipoints(rng.uniform(0, size, (units, 2)) + (WEST, SOUTH))
+    seeds = shapely.multipoints(np.add(rng.uniform(0, size, (units, 2)), (WEST, SOUTH)))
     frame = box(0, 0, size, size)
     shapes = shapely.get_parts(shapely.voronoi_polygons(seeds, extend_to=frame))
     shapes = shapely.intersection(shapes, frame)

@@ -8,11 +8,14 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mosaic import box, columns, layer, partition, rows, shuffled
+from mosaic import METRIC, box, columns, layer, partition, rows, shuffled
 
 from grids.errors import LayerError
 from grids.fusion import fuse
-from grids.fusion.noding import GRID_M
+from grids.fusion.labels import label
+from grids.fusion.noding import GRID_M, planar_faces, shared_borders
+from grids.fusion.prepare import prepare
+from grids.fusion.report import BaseCrossing, Sketch, crossings
 from grids.fusion.slivers import BASE, ISLAND, LAST
 from grids.projection import WGS84, project
 
@@ -140,6 +143,16 @@ def test_islets_without_any_neighbour_stay_and_say_why():
     assert {kept.why for kept in fusion.report.thin_kept} == {ISLAND}
 
 
+def test_a_base_units_ground_in_anothers_cell_would_be_noticed():
+    base = prepare(columns("ZZ", 0, 500, 1000), METRIC)
+    faces = planar_faces(base.polygons)
+    found = label(faces.inside, base.polygons)
+    sketch = Sketch(faces, shared_borders(faces.polygons), found.unit[:, None], [found])
+    cells = fuse([columns("ZZ", 0, 500, 1000)]).cells
+    assert crossings(sketch, base, cells, np.array([0, 1])) == []
+    assert crossings(sketch, base, cells, np.array([0, 0])) == [BaseCrossing("1-001", "2", 500_000.0)]
+
+
 def test_ground_outside_the_base_layer_prefers_its_like_but_may_close_into_a_base_unit():
     base = layer("ZZ", {"1": box(0, 0, 500, 500)})
     rim = layer("CG", {"a": box(0, 0, 502, 500)})
@@ -203,7 +216,8 @@ def test_a_shape_without_any_area_is_refused_with_its_row():
 
 def test_layers_in_degrees_are_fused_in_the_utm_zone_of_the_base_layer():
     degrees = columns("ZZ", 0, 1000)
-    moved = layer("ZZ", dict(zip(degrees.ids, project(degrees.geometries, degrees.crs, WGS84), strict=True)), crs=WGS84)
+    shapes = project(degrees.geometries, degrees.crs, WGS84)
+    moved = layer("ZZ", dict(zip(degrees.ids, shapes, strict=True)), crs=WGS84)
     fusion = fuse([moved])
     assert fusion.report.crs == "EPSG:32648"
     assert fusion.report.area_m2 == pytest.approx(1e6, rel=1e-3)
@@ -228,7 +242,8 @@ def test_layers_that_can_not_be_fused_are_refused_with_what_was_expected(layers,
 
 def test_everything_is_written_and_the_report_has_the_promised_keys(tmp_path):
     steps = []
-    fusion = fuse([columns("ZZ", 0, 400, 1000), rows("CG", 0, 300, 1000)], step=lambda name, share: steps.append(share))
+    layers = [columns("ZZ", 0, 400, 1000), rows("CG", 0, 300, 1000)]
+    fusion = fuse(layers, step=lambda *told: steps.append(told))
     fusion.write(tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())
     promised = "layers faces cells thin_cells slivers_merged thin_kept base_crossings coverage_valid area_error "
@@ -237,7 +252,7 @@ def test_everything_is_written_and_the_report_has_the_promised_keys(tmp_path):
     assert {"units", "gaps", "overlaps", "repaired"} <= set(report["layers"]["ZZ"])
     assert set(report["worst_unit"]) == {"net", "unit", "area_change"}
     assert report["version"] == fusion.cells.version
-    assert steps[-1] == 1.0
+    assert steps[-1][1] == 1.0
     assert {path.name for path in tmp_path.iterdir()} == {
         "cells.parquet",
         "crosswalk.parquet",

@@ -34,7 +34,7 @@ def test_the_answers_are_those_of_covers_on_random_points_vertices_and_midpoints
     rng = np.random.default_rng(seed)
     rings = shapely.get_coordinates(cells.geometry)
     middles = np.round((rings[1:] + rings[:-1]) / 2.0, 2)
-    scattered = rng.uniform(-50, 1050, (500, 2)) + (WEST, SOUTH)
+    scattered = np.add(rng.uniform(-50, 1050, (500, 2)), (WEST, SOUTH))
     x, y = np.concatenate((rings, middles, scattered)).T
     assert (Locator(cells).locate_xy(x, y).index == covering(cells, x, y)).all()
 
@@ -45,11 +45,13 @@ def test_a_point_on_a_border_goes_to_the_lowest_code_and_is_no_metre_from_it():
     assert located.border_m[0] == 0.0
 
 
-def test_a_thin_tip_between_two_others_is_found_although_its_border_is_elsewhere():
-    cells = fuse([partition("ZZ", 4, 40), partition("CG", 5, 40)]).cells
-    x, y = np.meshgrid(np.arange(0.25, 1000, 4.0) + WEST, np.arange(0.25, 1000, 4.0) + SOUTH)
-    locator = Locator(cells)
-    assert (locator.locate_xy(x.ravel(), y.ravel(), border=False).index == covering(cells, x.ravel(), y.ravel())).all()
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_pixel_beside_anothers_border_that_does_not_reach_it_is_in_its_own_cell(seed):
+    cells = fuse([partition("ZZ", seed, 10, 1.0), partition("CG", seed + 1, 10, 1.0)]).cells
+    along = shapely.get_coordinates(shapely.segmentize(cells.geometry, 5.0))
+    rng = np.random.default_rng(seed)
+    x, y = np.concatenate([along + rng.uniform(-reach, reach, along.shape) for reach in (3.0, 6.0)]).T
+    assert (Locator(cells).locate_xy(x, y, border=False).index == covering(cells, x, y)).all()
 
 
 def test_the_border_distance_is_in_metres_to_the_nearest_border():
@@ -90,7 +92,7 @@ def test_one_point_gets_the_same_answer_as_many():
     cells = fuse([partition("ZZ", 1, 12), partition("CG", 2, 12)]).cells
     locator = Locator(cells, snap_m=20.0)
     rng = np.random.default_rng(3)
-    lon, lat = to_degrees(*(rng.uniform(-40, 1040, (300, 2)) + (WEST, SOUTH)).T)
+    lon, lat = to_degrees(*np.add(rng.uniform(-40, 1040, (300, 2)), (WEST, SOUTH)).T)
     many = locator.locate(lon, lat)
     for number in range(300):
         index, method, border = locator.locate_one(float(lon[number]), float(lat[number]))

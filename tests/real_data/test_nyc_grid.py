@@ -30,7 +30,12 @@ LAYERS = {
     "SD": ("school_districts", "SchoolDist"),
 }
 BOROUGHS = {"MANHATTAN": 1, "BRONX": 2, "BROOKLYN": 3, "QUEENS": 4, "STATEN ISLAND": 5}
+PRECINCT_121 = ["CD 501/PP 121", "CD 502/PP 121", "CD 503/PP 121"]
 SNAPSHOT = "nyc/requests/aug2026_snapshots/2026-08-05_b952b8e.parquet"
+
+
+def tell(figures):
+    print(f"\n{figures}")  # noqa: T201 - the figures are what this test is read for
 
 
 def onegrid(*arguments):
@@ -50,8 +55,9 @@ def grid(tmp_path_factory):
 def test_four_layers_of_new_york_fuse_within_their_promises(grid):
     _, report = grid
     worst = report["worst_unit"]
-    print(
-        f"\nNYC: {report['cells']} cells, {report['label_tuples']} label tuples, area error {report['area_error']:.1e}, "
+    tell(
+        f"NYC: {report['cells']} cells, {report['label_tuples']} label tuples, "
+        f"area error {report['area_error']:.1e}, "
         f"worst unit {worst['net']} {worst['unit']} {100 * worst['area_change']:.3f} %, "
         f"{report['seconds']:.1f} s, {report['peak_mb']:.0f} MB"
     )
@@ -78,14 +84,19 @@ def test_the_districts_pairs_with_precincts_and_battalions_are_the_citys_own(gri
     ours = {net: set(zip(cells.labels["CD"], cells.labels[net], strict=True)) for net in ("FB", "PP")}
     with shared("nyc/crosswalk/cd_long_crosswalk.csv").open(encoding="utf-8-sig") as stream:
         rows = list(csv.reader(stream))[1:]
-    found = Counter()
+    found, missed = Counter(), []
     for _, district, kind, other, *_ in rows:
         net = {"fb": "FB", "pp": "PP"}.get(kind)
         if net:
             found[net, (district, other) in ours[net]] += 1
-    print(f"\ncity's own pairs found: battalions {found['FB', True]}, precincts {found['PP', True]}; missed {found}")
+            missed += [] if (district, other) in ours[net] else [f"CD {district}/{net} {other}"]
+    tell(
+        f"city's own pairs found: battalions {found['FB', True]} of {found['FB', True] + found['FB', False]}, "
+        f"precincts {found['PP', True]} of {found['PP', True] + found['PP', False]}; missed {missed}"
+    )
     assert found["FB", False] == 0
-    assert found["PP", True] >= 135
+    # precinct 121 is younger than the layers, 484/101 doesn't meet there, 409/75 and 305/106 on strips under 0.3 m
+    assert sorted(missed) == ["CD 305/PP 106", "CD 409/PP 75", "CD 484/PP 101", *PRECINCT_121]
 
 
 def test_the_weights_of_every_unit_sum_to_one(grid):
@@ -111,8 +122,8 @@ def test_real_requests_land_where_the_city_itself_put_them(grid, tmp_path):
     layer = read_layer(shared("nyc/layers/community_districts.geojson"), "CD", "BoroCD")
     plain = covering(layer, lon.to_numpy(), lat.to_numpy()) == recorded.to_numpy()
     share, yardstick = 100 * ours[usable].mean(), 100 * plain[usable].mean()
-    print(
-        f"\n{usable.sum()} requests with coordinates and a board: grid agrees in {share:.3f} %, plain covers in "
+    tell(
+        f"{usable.sum()} requests with coordinates and a board: grid agrees in {share:.3f} %, plain covers in "
         f"{yardstick:.3f} %; {answer['points_per_second']:,} points/s, {answer['seconds']:.1f} s"
     )
     assert usable.sum() > 29_000
@@ -128,7 +139,7 @@ def test_the_check_finds_what_is_wrong_with_the_real_layers():
     assert found == {
         "community_districts": [],
         "police_precincts": ["INVALID_SHAPE"],
-        "fire_battalions": [],
+        "fire_battalions": ["GAP"] * 8,
         "school_districts": ["DUPLICATE_ID", "INVALID_SHAPE"],
     }
 
