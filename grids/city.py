@@ -116,6 +116,7 @@ def fuse_pack(directory: Path, rules: Rules, step: Callable[[str, float], None] 
                 datum=form.datum,
                 crs=form.crs or None,
                 encoding=form.encoding or None,
+                join_parts=form.join_parts,
             )
         )
     step("读取图层 read layers", 1.0)

@@ -158,7 +158,10 @@ class CityForm(_Form, frozen=True):
 
 
 class LayerForm(_Form, frozen=True):
-    """One department layer of layers.toml: its file below the pack and the fields that hold ids and names."""
+    """One department layer of layers.toml: its file below the pack and the fields that hold ids and names.
+
+    With `join_parts` rows of one id are parts of one unit; without it an id that comes twice is an error.
+    """
 
     net: str
     file: str
@@ -168,6 +171,7 @@ class LayerForm(_Form, frozen=True):
     datum: str = "WGS84"
     crs: str = ""
     encoding: str = ""
+    join_parts: bool = False
     valid_from: str = ""
     name_zh: str = ""
     name_en: str = ""
