@@ -79,7 +79,8 @@ class FusionReport(msgspec.Struct, frozen=True):
     neither overlap nor leave gaps, `snapped_area` is what noisy borders moved onto base borders (nothing here).
     `moved_area` is the ground whose unit changed in any layer because a sliver was merged; areas are in m2.
     `detached_parts` counts the slivers that joined a cell of their base unit without touching it, `joined` tells
-    of rows that were taken as further parts of a unit, `repairs` of shapes that were invalid.
+    of rows that were taken as further parts of a unit, `repairs` of shapes that were invalid. `seconds` is the
+    fusing, with the reading where a command did both, and `peak_mb` the process's highest memory so far.
     """
 
     layers: dict[str, LayerFigures]
