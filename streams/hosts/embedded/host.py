@@ -147,9 +147,7 @@ class EmbeddedHost:
     def _home(self, routed: RoutedReport) -> str:
         """Return the desk that holds the report's case already, so that an update finds it; else its place's."""
         report = routed.report
-        known = self._book.sources.get((report.system, report.system_no))
-        case = self._book.cases.get(known[0]) if known else None
-        return case.desk if case else routed.placement.desk
+        return self._book.holder(report.system, report.system_no) or routed.placement.desk
 
     def _apply(self, limit: int) -> Effects | None:
         """Move inbox items through the desk, and keep what came of them."""

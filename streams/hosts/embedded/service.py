@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from fastapi import FastAPI
+
     from grids.city import City
     from streams.records import Effects
 
@@ -66,9 +68,8 @@ class Service:
 
     def serve(self, bound: socket.socket) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM)."""
-        app = make_app(self.engine, self.board, self.metrics, self.clock)
-        add_console(app, self.live, street_shapes(self.city), self.clock)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=30))
+        config = uvicorn.Config(make_service_app(self), log_level="warning", access_log=False, timeout_keep_alive=30)
+        server = uvicorn.Server(config)
         server.run(sockets=[bound])
 
     def _open(self) -> EmbeddedHost:
@@ -84,6 +85,13 @@ class Service:
         self.metrics.hear(effects)
         self.live.hear(effects)
         self._heard(effects)
+
+
+def make_service_app(service: Service) -> FastAPI:
+    """Build the web application of a service: gateway and live page."""
+    app = make_app(service.engine, service.board, service.metrics, service.clock)
+    add_console(app, service.live, street_shapes(service.city), service.clock)
+    return app
 
 
 def bind(port: int) -> socket.socket:
