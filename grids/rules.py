@@ -140,7 +140,10 @@ def _scopes(areas: Mapping[str, Area], form: CityForm | None) -> dict[str, set[s
 def _places(
     form: CityForm, areas: Mapping[str, Area], classes: Mapping[str, AreaClass], units: Units, problems: Problems
 ) -> Places:
+    codes = [zone.code for zone in form.zone]
     for number, zone in enumerate(form.zone):
+        if codes.index(zone.code) < number:
+            problems.note("city.toml", 0, f"zone[{number}].code", repr(zone.code), "a code that no other zone has")
         for area in zone.areas:
             if areas and area not in areas:
                 problems.note("city.toml", 0, f"zone[{number}].areas", repr(area), "an area of areas.csv")

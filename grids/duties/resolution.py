@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from grids.codes import COMMUNITY, DISTRICT, STREET
 from grids.duties.rows import BACKSTOP, LEAD, ROLES, DutyRow, Specificity
 from grids.duties.selectors import Component, select
 from grids.tables import OPEN_END, OPEN_START
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from grids.units import Units
 
 DISPUTED, NONE = "DISPUTED", "NONE"
+
+_LEVELS: tuple[str, ...] = ("community", "street", "district")
 
 _MEMORY = 500_000
 """Decisions kept before the memory starts anew: about 200 MB, far above what a megacity's classes need."""
@@ -70,12 +71,13 @@ class Shape:
     variables: tuple[str, ...]
     dates: tuple[date, ...]
     cells: frozenset[str]
-    width: int
+    levels: tuple[str, ...]
 
     def of(self, place: Place) -> tuple[Hashable, ...]:
         """Return the ancestry class of a place."""
         own = place.cell if place.cell in self.cells else place.grid if place.grid in self.cells else ""
-        return ((place.community or place.street or place.district)[: self.width], place.zones, own)
+        area = next((code for level in self.levels if (code := getattr(place, level))), "")
+        return (area, place.zones, own)
 
     def interval(self, day: date) -> int:
         """Return in which of the intervals between the dates a day lies."""
@@ -108,14 +110,14 @@ class Duties:
             named = {name for row in rows for name in (row.unit, row.fallback, row.delegated_from)}
             scopes = {row.scope_type for row in rows}
             if "COMMUNITY" in scopes or "@community" in named:
-                width = COMMUNITY
+                levels = _LEVELS
             else:
-                width = STREET if "STREET" in scopes or "@street-office" in named else DISTRICT
+                levels = _LEVELS[1:] if "STREET" in scopes or "@street-office" in named else _LEVELS[2:]
             shape = self._shapes[category] = Shape(
                 tuple(sorted(frozenset().union(*(row.when.variables for row in rows)))),
                 tuple(sorted({day for row in rows for day in row.dates} | self._unit_dates)),
                 frozenset(row.scope_code for row in rows if row.scope_type == "CELL"),
-                width,
+                levels,
             )
         return shape
 

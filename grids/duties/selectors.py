@@ -75,8 +75,10 @@ def selector_fault(name: str, units: Units) -> str | None:
         return None
     if head in _OF_FUNCTION and function:
         level = head[1:].upper()
-        known = {unit.function for unit in units.by_code.values() if unit.level == level and unit.function}
-        return None if function in known else f"a function of a {level} unit of units.csv: {' '.join(sorted(known))}"
+        found = (u for u in units.by_code.values() if u.level == level and u.kind in ("DEPARTMENT", "ENFORCEMENT"))
+        known = {unit.function for unit in found if unit.function}
+        expected = f"the function of a {level} department of units.csv: {' '.join(sorted(known))}"
+        return None if function in known else expected
     return "a selector: " + " ".join(
         [*_PLAIN, *(f"{head}:<function>" for head in _OF_FUNCTION), *sorted(_OF_COMPONENT)]
     )
