@@ -202,15 +202,17 @@ class Locator:
         owner = self._owner[segment]
         corners = [(row, column) for row in (low[:, 1], high[:, 1]) for column in (low[:, 0], high[:, 0])]
         pixel = np.concatenate([row * self._columns + column for row, column in corners])
-        marked = np.unique(pixel)
-        marked = marked[self._raster[marked] != _OUTSIDE]
-        keys = np.unique(
+        touched = np.zeros(len(self._raster), dtype=bool)
+        touched[pixel] = True
+        marked = np.flatnonzero(touched & (self._raster != _OUTSIDE))
+        keys = _distinct(
             np.concatenate(
                 (pixel * len(self.cells) + np.tile(owner, 4), marked * len(self.cells) + self._raster[marked])
             )
         )
         pixel, cell = np.divmod(keys, len(self.cells))
-        pixels, first = np.unique(pixel, return_index=True)
+        first = np.flatnonzero(np.diff(pixel, prepend=-1))
+        pixels = pixel[first]
         self._raster[pixels] = _FIRST_BORDER - np.arange(len(pixels), dtype=np.int32)
         return np.append(first, len(pixel)), cell.astype(np.int32)
 
@@ -223,6 +225,13 @@ def _directed_segments(polygons: NDArray[Any]) -> tuple[Floats, Floats, Ints]:
     real = ring[1:] == ring[:-1]
     owner = part_owner[ring_owner[ring[1:][real]]]
     return xy[:-1][real], xy[1:][real], np.asarray(owner, dtype=np.int64)
+
+
+def _distinct(values: Ints) -> Ints:
+    """Return each value once, in order; for many values with few repeats sorting beats numpy's hashing."""
+    values = np.sort(values)
+    distinct: Ints = values[np.diff(values, prepend=values[:1] - 1) != 0]
+    return distinct
 
 
 def _repeat(count: Ints) -> tuple[Ints, Ints]:

@@ -105,8 +105,8 @@ class Engine:
         except BaseException as error:  # noqa: BLE001 - a broken disk must show in /healthz, not only in a log
             self.failure = error
             _log.exception("engine stopped", error=str(error))
-            self._fail_waiting(error)
         finally:
+            self._fail_waiting(self.failure or RuntimeError("the engine has stopped"))
             host.close()
 
     def _turn(self, host: EmbeddedHost) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.hosts.embedded.store import Store
+from streams.hosts.embedded.store import Store, StoreError
 from streams.ledger.records import Claim, EffectsRecord
 from streams.records import DeadLetter, Effects, PackActivated, Report, Tick
 from streams.stages.acceptance import Accepted
@@ -34,6 +34,7 @@ BATCH = 500
 RECORD = 100
 """Inputs of one effects record: at about 5 kB of effects each it stays under 1 MB."""
 
+_EPOCH = "epoch"
 _ROUTED = "routed"
 _PACK = "pack"
 
@@ -85,6 +86,7 @@ class EmbeddedHost:
         """
         try:
             with self.store.transaction():
+                self._check_epoch()
                 routed = self._route(limit)
                 effects = self._apply(limit)
         except BaseException:
@@ -109,12 +111,18 @@ class EmbeddedHost:
         """Claim the log, rebuild the book, and put the pack in force if it is another than the last one."""
         with self.store.transaction():
             self._epoch = self.store.log.append(Claim("embedded", at))
+            self.store.set_meta(_EPOCH, str(self._epoch))
             before = self.store.meta(_PACK)
             if before != self.city.digest:
                 activated = (PackActivated(self.city.digest, at, desk) for desk in self.city.rules.places.desks)
                 self.store.add_inbox((body.desk, at, body) for body in activated)
                 self.store.set_meta(_PACK, self.city.digest)
         self._restore()
+
+    def _check_epoch(self) -> None:
+        """Raise StoreError if another process has claimed the log since: what this one wrote would not count."""
+        if self.store.meta(_EPOCH) != str(self._epoch):
+            raise StoreError(f"{self.store.path}: taken over by another process; expected to be the only one")
 
     def _restore(self) -> None:
         self._book = CaseBook(self.city.rules)

@@ -73,6 +73,7 @@ class Service:
         server.run(sockets=[bound])
 
     def _open(self) -> EmbeddedHost:
+        self.city.locator.locate([0.0], [0.0])  # built here, so that the first report doesn't wait for it
         host = EmbeddedHost(self.city, self._directory, self.clock())
         self._path = host.store.path
         board = SqliteBoard(host.store.path)
