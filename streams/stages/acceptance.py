@@ -7,7 +7,7 @@ place, duty) is intake's.
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +22,10 @@ FUTURE = timedelta(minutes=10)
 
 PAST = timedelta(days=400)
 """How long before its acceptance a report may have been made, unless the feed is a declared backfill."""
+
+
+OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""No city reports what happened before; a clock that was never set says so."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -93,6 +97,8 @@ def _bad_time(report: Report, at: datetime, *, backfill: bool) -> Refusal | None
             continue
         if moment.tzinfo is None:
             return Refusal("BAD_TIME", field, moment.isoformat(), "a time with offset, as 2026-03-02T08:15:00+08:00")
+        if moment < OLDEST:
+            return Refusal("BAD_TIME", field, moment.isoformat(), f"a time after {OLDEST.date()}")
         if moment > at + FUTURE:
             return Refusal("FUTURE", field, moment.isoformat(), f"no later than 10 minutes after {at.isoformat()}")
     if report.reported_at < at - PAST and not backfill:

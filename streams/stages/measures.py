@@ -38,11 +38,14 @@ class Figures(msgspec.Struct, kw_only=True):
 
 
 def deadline_of(case: Case) -> tuple[Clock, datetime] | None:
-    """Return the handling clock that counts for a case, the last unit's, and its deadline; None without one."""
+    """Return the handling clock that counts for a case and its deadline; None without one.
+
+    It is that of the unit that holds the case, or where nobody does, of the last one that began.
+    """
     found = [clock for clock in case.clocks if clock.name == clocks.HANDLE and clock.due is not None]
     if not found:
         return None
-    last = max(found, key=lambda clock: clock.started)
+    last = max(found, key=lambda clock: (clock.unit == case.unit, clock.started))
     assert last.due is not None
     return last, last.due
 

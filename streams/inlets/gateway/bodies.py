@@ -35,7 +35,7 @@ async def read_body(request: Request) -> bytes | Refusal:
 
 def split_reports(body: bytes, content_type: str) -> list[bytes] | Refusal:
     """Split a body into the JSON texts of its reports."""
-    if content_type.startswith(("application/x-ndjson", "application/ndjson")):
+    if content_type.lower().startswith(("application/x-ndjson", "application/ndjson")):
         lines = [line for line in body.splitlines() if line.strip()]
     elif body.lstrip()[:1] == b"[":
         try:

@@ -61,19 +61,20 @@ def _merged(clocks: list[Clock], changed: list[Clock]) -> list[Clock]:
 class CaseBook:
     """Cases of the desks of one partition, with the indexes that the desk asks.
 
-    `sources` finds a case by its source's number; `components` finds an open case by component and category;
-    `now` is each desk's time, the highest it has seen.
+    `sources` finds a case by desk and source's number; `components` finds an open case by desk, component and
+    category; `now` is each desk's time, the highest it has seen. Nothing that one desk asks depends on another,
+    so that it doesn't matter which desks share a book.
     """
 
     rules: Rules
     cases: dict[str, Case] = field(default_factory=dict)
-    sources: dict[tuple[str, str], tuple[str, Source]] = field(default_factory=dict)
-    components: dict[tuple[str, str], str] = field(default_factory=dict)
+    sources: dict[tuple[str, str, str], tuple[str, Source]] = field(default_factory=dict)
+    components: dict[tuple[str, str, str], str] = field(default_factory=dict)
     now: dict[str, datetime] = field(default_factory=dict)
     _serials: dict[tuple[str, date], int] = field(default_factory=dict)
     _due: dict[str, list[Due]] = field(default_factory=dict)
-    _closed: deque[tuple[datetime, str]] = field(default_factory=deque)
-    _known: deque[tuple[str, str]] = field(default_factory=deque)
+    _closed: dict[str, deque[tuple[datetime, str]]] = field(default_factory=dict)
+    _known: dict[str, deque[tuple[str, str, str]]] = field(default_factory=dict)
 
     def restore(self, cases: Iterable[Case], now: dict[str, datetime]) -> None:
         """Fill an empty book from cases as the log left them, in the order of their numbers."""
@@ -92,20 +93,37 @@ class CaseBook:
         self._remember(before, after)
         return after
 
-    def known(self, system: str, system_no: str, at: datetime) -> tuple[Case | None, Source] | None:
-        """Return what is remembered of a source's number at a moment: its case, None once that has left, and it.
+    def case(self, desk: str, case_no: str, at: datetime) -> Case | None:
+        """Return a case that a desk still has at a moment: open, or closed no longer ago than the repeat window.
 
         What is remembered depends on the moment alone and not on when memory was last cleared, so that a book
         rebuilt from the log answers the same.
         """
-        found = self.sources.get((system, system_no))
+        case = self.cases.get(case_no)
+        if case is None or case.desk != desk:
+            return None
+        window = timedelta(days=self.rules.duplicates.repeat.days)
+        gone = case.state not in OPEN and (case.closed_at or case.opened_at) < at - window
+        return None if gone else case
+
+    def known(self, desk: str, system: str, system_no: str, at: datetime) -> tuple[Case | None, Source] | None:
+        """Return what a desk remembers of a source's number: its case, None once that has left, and the source."""
+        found = self.sources.get((desk, system, system_no))
         if found is None or found[1].at < at - timedelta(days=self.rules.duplicates.memory_days):
             return None
-        case = self.cases.get(found[0])
-        window = timedelta(days=self.rules.duplicates.repeat.days)
-        if case is not None and case.state not in OPEN and (case.closed_at or case.opened_at) < at - window:
-            case = None
-        return case, found[1]
+        return self.case(desk, found[0], at), found[1]
+
+    def holder(self, system: str, system_no: str) -> str | None:
+        """Return the desk that took in a source's number, the last one if several did; None if none did.
+
+        For an inlet that sends an update to where its case is, even if its place has moved.
+        """
+        held = [
+            (found[1].at, desk)
+            for desk in self.rules.places.desks
+            if (found := self.sources.get((desk, system, system_no))) is not None
+        ]
+        return max(held)[1] if held else None
 
     def pop_due(self, desk: str, until: datetime) -> tuple[Case, Due] | None:
         """Take the next tier that a desk's clocks reach at or before a moment, in the order due, case, clock.
@@ -126,21 +144,22 @@ class CaseBook:
             heapq.heappop(heap)
         return heap[0].at if heap else None
 
-    def open_case_of(self, component_id: str | None, category: str) -> Case | None:
-        """Return the open case about a component and category (duplicate class D1)."""
-        number = self.components.get((component_id or "", category))
+    def open_case_of(self, desk: str, component_id: str | None, category: str) -> Case | None:
+        """Return a desk's open case about a component and category (duplicate class D1)."""
+        number = self.components.get((desk, component_id or "", category))
         return self.cases.get(number) if number else None
 
-    def forget(self, now: datetime) -> None:
-        """Free the memory of closed cases after the repeat window, and of source numbers after theirs."""
+    def forget(self, desk: str) -> None:
+        """Free the memory of a desk's closed cases after the repeat window, and of source numbers after theirs."""
+        now, closed, known = self.now[desk], self._closed.get(desk), self._known.get(desk)
         window = timedelta(days=self.rules.duplicates.repeat.days)
-        while self._closed and self._closed[0][0] < now - window:
-            case = self.cases.get(self._closed.popleft()[1])
-            if case is not None and case.state not in OPEN and (case.closed_at or now) < now - window:
-                del self.cases[case.case_no]
+        while closed and closed[0][0] < now - window:
+            number = closed.popleft()[1]
+            if number in self.cases and self.case(desk, number, now) is None:
+                del self.cases[number]
         memory = timedelta(days=self.rules.duplicates.memory_days)
-        while self._known and self.sources[self._known[0]][1].at < now - memory:
-            del self.sources[self._known.popleft()]
+        while known and self.sources[known[0]][1].at < now - memory:
+            del self.sources[known.popleft()]
 
     def _still(self, due: Due) -> Case | None:
         """Return the case if this entry is still its clock's next tier."""
@@ -159,9 +178,10 @@ class CaseBook:
             self._count(after.case_no)
         if before is None or after.sources is not before.sources:
             self._note_sources(after)
-        place = (after.component_id or "", after.category)
+        place = (after.desk, after.component_id or "", after.category)
         if after.state not in OPEN:
-            self._closed.append((after.closed_at or after.opened_at, after.case_no))
+            closed = self._closed.setdefault(after.desk, deque())
+            closed.append((after.closed_at or after.opened_at, after.case_no))
             if self.components.get(place) == after.case_no:
                 del self.components[place]
             return
@@ -174,10 +194,11 @@ class CaseBook:
                     heapq.heappush(heap, due)
 
     def _note_sources(self, case: Case) -> None:
+        known = self._known.setdefault(case.desk, deque())
         for source in case.sources:
-            key = (source.system, source.system_no)
+            key = (case.desk, source.system, source.system_no)
             if key not in self.sources:
-                self._known.append(key)
+                known.append(key)
             self.sources[key] = (case.case_no, source)
 
     def _count(self, case_no: str) -> None:

@@ -48,10 +48,11 @@ def start(calendar: WorkCalendar, name: str, limit: Limit, at: datetime, *, unit
 
 
 def resume(calendar: WorkCalendar, clock: Clock, at: datetime) -> Clock:
-    """Let a paused or stopped clock run on from what it has used."""
+    """Let a paused or stopped clock run on from what it has used; a deadline that has passed stays where it was."""
     if clock.since is not None:
         return clock
-    due = calendar.add(at, clock.limit_s - clock.used_s, clock.clock)
+    left = clock.limit_s - clock.used_s
+    due = calendar.add(at, left, clock.clock) if left > 0 or clock.due is None else clock.due
     return replace(clock, since=at, due=due, ended=None, provisional=calendar.provisional(due))
 
 

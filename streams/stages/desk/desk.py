@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from grids.codes import case_number
+from grids.errors import CodeError
 from streams.records import (
     Action,
     Case,
@@ -62,9 +63,9 @@ class Desk:
             if isinstance(item.body, RoutedReport):
                 self._report(item, item.body, at)
             elif isinstance(item.body, Action):
-                self._act(item.body, at)
-        if items:
-            self.book.forget(max(self.book.now.values()))
+                self._act(item, item.body, at)
+        for desk in {item.desk: None for item in items}:
+            self.book.forget(desk)
         self._effects.counters = dict(sorted(self._counts.items()))
         return self._effects
 
@@ -92,18 +93,23 @@ class Desk:
         report, cause = routed.report, f"report:{routed.report.report_id}"
         updated = report.source_updated_at or report.reported_at
         source = Source(report.system, report.system_no, routed.digest, updated, at)
-        known = self.book.known(report.system, report.system_no, at)
+        known = self.book.known(item.desk, report.system, report.system_no, at)
         if known is not None:
             self._known(known, routed, source, at)
             return
         category = routed.receipt.category.city_category
-        master = self.book.open_case_of(report.component_id, category)
-        if master is not None:
+        master = self.book.open_case_of(item.desk, report.component_id, category)
+        if master is not None and report.matter == "INCIDENT":
             self._counts["merged"] += 1
             fields = {"reports": [*master.reports, report.report_id], "sources": [*master.sources, source]}
             self._step(master, "MERGE", at, cause=cause, reason="D1 component", payload={}, fields=fields)
             return
-        case = self._open(item, routed, source, at)
+        try:
+            case = self._open(item, routed, source, at)
+        except CodeError as error:
+            text = f"case_no: {error}"
+            self._dead(report.report_id, "NO_NUMBER_LEFT", text, at, msgspec.json.encode(report), report.system)
+            return
         self._counts["cases" if case.matter == "INCIDENT" else "not_incidents"] += 1
         self._counts[f"outcome_{routed.receipt.outcome}"] += 1
         self._proceed(case, at, cause)
@@ -174,8 +180,8 @@ class Desk:
             )
         )
 
-    def _act(self, action: Action, at: datetime) -> None:
-        case = self.book.cases.get(action.case_no)
+    def _act(self, item: Item, action: Action, at: datetime) -> None:
+        case = self.book.case(item.desk, action.case_no, at)
         if case is not None and action.action_id in case.actions:
             self._counts["repeated_actions"] += 1
             return

@@ -52,6 +52,8 @@ def change(rules: Rules, case: Case, verb: str, at: datetime, payload: Mapping[s
     if verb in _COUNTED:
         name = _COUNTED[verb]
         fields["flags"] = {**case.flags, name: case.flags.get(name, 0) + 1}
+        if verb == "CHECK_FAIL":
+            fields["flags"].pop("check_passed", None)  # an earlier pass says nothing of the work done anew
     ticking = _redispatched if verb == "REDISPATCH" else _ticking
     changed = ticking(rules, case, verb, at, fields)
     if changed:
@@ -101,7 +103,7 @@ def _redispatched(rules: Rules, case: Case, _: str, at: datetime, fields: Mappin
     changed = [
         clocks.stop(calendar, clock, at) if clock.name != HANDLE else clocks.pause(calendar, clock, at)
         for clock in case.clocks
-        if clock.since is not None and clock.unit != unit
+        if clock.since is not None and (clock.unit != unit or clock.name not in _OF_UNIT)
     ]
     sign = _find(case, SIGN, unit)
     if sign is None or sign.since is None:
@@ -134,7 +136,7 @@ def _file(rules: Rules, case: Case, _: datetime, payload: Mapping[str, Any]) -> 
 def _dispatch(rules: Rules, case: Case, at: datetime, payload: Mapping[str, Any]) -> dict[str, Any]:
     unit = payload.get("unit") or case.receipt.lead
     day = at.astimezone(rules.calendar.zone).date()
-    if unit not in rules.units or not rules.units[unit].active(day):
+    if not isinstance(unit, str) or unit not in rules.units or not rules.units[unit].active(day):
         raise NotAllowedError(
             "UNKNOWN_UNIT", f"payload.unit: {unit!r}; expected a unit of units.csv in being on {day}"
         )
