@@ -1,1 +1,20 @@
-"""Makes tests/ importable, so that every test can use the helpers that lie beside this file."""
+"""Makes tests/ importable, so that every test can use the helpers that lie beside this file; and the small city."""
+
+from __future__ import annotations
+
+import pytest
+from packs import write_pack
+
+from grids.city import open_city
+
+
+@pytest.fixture(scope="session")
+def small_pack(tmp_path_factory):
+    """The folder of the small pack of packs.py, as it is; a test that bends one writes its own."""
+    return write_pack(tmp_path_factory.mktemp("small") / "city")
+
+
+@pytest.fixture(scope="session")
+def small_city(small_pack):
+    """The small city, fused once."""
+    return open_city(small_pack)
