@@ -86,10 +86,45 @@ def test_the_class_of_the_smallest_area_counts():
     assert (known.at("990102").area_class, known.at("990102").factor) == PLAIN
 
 
+BOROUGHS = {
+    area.code: area
+    for area in (
+        Area("NYC", "纽约", "New York", "CITY", ""),
+        Area("Manhattan", "曼哈顿", "Manhattan", "DISTRICT", "NYC"),
+        Area("Manhattan 1", "一", "One", "STREET", "Manhattan"),
+        Area("Manhattan 12", "十二", "Twelve", "STREET", "Manhattan"),
+        Area("A", "甲", "A", "DISTRICT", "B"),
+        Area("B", "乙", "B", "CITY", "A"),
+    )
+}
+NEW_YORK = places(
+    areas=BOROUGHS,
+    zones=(Zone("Z1", "", "", ("Manhattan 1",)),),
+    desks={
+        "NYC000": Desk("NYC000", "市", "City", "CITY", ("NYC",), ""),
+        "MANHAT": Desk("MANHAT", "曼", "Manhattan", "DISTRICT", ("Manhattan",), ""),
+        "MANH12": Desk("MANH12", "十二", "Twelve", "DISTRICT", ("Manhattan 12",), ""),
+    },
+    classes={"Manhattan": AreaClass("A", 0.8), "Manhattan 12": AreaClass("B", 1.0)},
+)
+
+
 def test_a_code_of_another_form_is_a_place_only_if_the_pack_names_it():
-    known = places(areas={"BX-07": Area("BX-07", "七", "Seven", "DISTRICT", "")})
-    assert known.at("BX-07").district == "BX-07"
-    assert known.at("BX-08").district == ""
+    assert NEW_YORK.at("Manhattan").district == "Manhattan"
+    assert NEW_YORK.at("Brooklyn").district == ""
+
+
+def test_codes_of_another_form_hold_one_another_by_their_parents_and_not_by_how_they_begin():
+    one, twelve = NEW_YORK.at("Manhattan 1"), NEW_YORK.at("Manhattan 12")
+    assert (one.street, one.district, one.desk, one.zones, one.area_class) == (
+        "Manhattan 1", "Manhattan", "MANHAT", ("Z1",), "A",
+    )  # fmt: skip
+    assert (twelve.street, twelve.desk, twelve.zones, twelve.area_class) == ("Manhattan 12", "MANH12", (), "B")
+
+
+def test_areas_that_are_each_others_parents_end_the_chain():
+    assert NEW_YORK.chain("A") == ("A", "B")
+    assert NEW_YORK.chain("nowhere") == ()
 
 
 def test_what_has_no_place_is_at_the_citys_own_desk():
@@ -104,12 +139,23 @@ class FewCells:
     communities = ("990101001001", "990101001001", "")
 
 
+class FewForeignCells:
+    codes = ("c1", "c2")
+    grids = ("Manhattan 1", "elsewhere")
+    communities = ("", "")
+
+
 def test_every_cell_has_its_place_in_the_order_of_the_cells():
     found = places(classes={"c2": AreaClass("A", 0.8)}).of_cells(FewCells())  # type: ignore[arg-type]
     assert [place.cell for place in found] == ["c1", "c2", "c3"]
     assert [place.grid for place in found] == ["g1", "g1", "g2"]
     assert [place.desk for place in found] == ["990101", "990101", "990100"]
     assert [place.area_class for place in found] == ["", "A", ""]
+
+
+def test_a_cell_without_a_community_is_placed_by_its_grid():
+    found = NEW_YORK.of_cells(FewForeignCells())  # type: ignore[arg-type]
+    assert [(place.street, place.desk) for place in found] == [("Manhattan 1", "MANHAT"), ("", "NYC000")]
 
 
 @pytest.fixture
