@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from grids.tables import Problems, Row, read_rows
-from grids.when import ALWAYS, VALUES, When, WhenError, parse_when
+from grids.tables import Problems, read_rows
+from grids.when import VALUES, When
 from grids.worktime import Limit, parse_limit
 
 if TYPE_CHECKING:
@@ -135,14 +135,6 @@ class Catalogue:
         return next((c for c in in_force if name is None or c.condition == name), None)
 
 
-def _when(row: Row) -> When:
-    try:
-        return parse_when(row.text("when", needed=False))
-    except WhenError as error:
-        row.fault("when", str(error))
-        return ALWAYS
-
-
 def read_catalogue(directory: Path, problems: Problems) -> Catalogue:
     """Read categories.csv, category_map.csv and conditions.csv; note whatever doesn't fit together."""
     categories = _read_categories(directory, problems)
@@ -189,7 +181,7 @@ def _read_mappings(
             row.fault("category", "a category of this scheme in categories.csv")
         if target not in leaves:
             row.fault("to_category", "a leaf of scheme city in categories.csv, not a group")
-        rule, others = CategoryRule(target, _when(row)), mappings.get(source, ())
+        rule, others = CategoryRule(target, row.when()), mappings.get(source, ())
         if any(rule.when.text == other.when.text and rule.to != other.to for other in others):
             row.fault("to_category", "one category under one condition; another row gives another")
         mappings[source] = (*others, rule)

@@ -12,10 +12,13 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from grids.errors import PackError, Problem
+from grids.when import ALWAYS, WhenError, parse_when
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
+
+    from grids.when import When
 
 OPEN_END = date.max
 """An empty `effective_to`: in force until somebody ends it."""
@@ -98,6 +101,14 @@ class Row:
         except ValueError as error:
             self.fault(field, str(error))
             return time()
+
+    def when(self, field: str = "when") -> When:
+        """Return the cell as a condition; an empty one always holds."""
+        try:
+            return parse_when(self.text(field, needed=False))
+        except WhenError as error:
+            self.fault(field, str(error))
+            return ALWAYS
 
     def span(self, first: str = "effective_from", last: str = "effective_to") -> tuple[date, date]:
         """Return the first day and the exclusive last one; note a fault if they are not in order."""

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from grids.places import Place
 
 VARIABLES: dict[str, type] = {"severity": int, "urgency": str, "hour": int, "area_class": str, "zone": str}
 
@@ -61,6 +64,17 @@ class When:
 
 def _always(_: Mapping[str, Any]) -> bool:
     return True
+
+
+def facts(severity: int, urgency: str, moment: datetime, place: Place) -> dict[str, Any]:
+    """Return what conditions may ask of a matter; `moment` is in city time."""
+    return {
+        "severity": severity,
+        "urgency": urgency,
+        "hour": moment.hour,
+        "area_class": place.area_class,
+        "zone": place.zones,
+    }
 
 
 ALWAYS = When("", frozenset(), 0, _always)

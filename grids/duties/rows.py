@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from grids.catalogue import CITY, Catalogue
 from grids.duties.selectors import is_selector, selector_fault
 from grids.tables import OPEN_END, Problems, Row, read_rows
-from grids.when import ALWAYS, When, WhenError, parse_when
+from grids.when import When
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -125,7 +125,7 @@ def read_duties(
             category=row.text("category"),
             scope_type=row.choice("scope_type", SCOPES) or "CITY",
             scope_code=row.text("scope_code", needed=False),
-            when=_when(row),
+            when=row.when(),
             role=row.choice("role", ROLES),
             unit=row.text("unit"),
             fallback=row.text("fallback", needed=False),
@@ -142,14 +142,6 @@ def read_duties(
             file = "city.toml" if duty.scope_type == "ZONE" else "areas.csv"
             row.fault("scope_code", f"a {duty.scope_type} of {file}")
     return tuple(found.values())
-
-
-def _when(row: Row) -> When:
-    try:
-        return parse_when(row.text("when", needed=False))
-    except WhenError as error:
-        row.fault("when", str(error))
-        return ALWAYS
 
 
 def _check(row: Row, duty: DutyRow, catalogue: Catalogue, units: Units) -> None:

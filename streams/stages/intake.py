@@ -7,7 +7,7 @@ dead letter that keeps the original bytes.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from grids.catalogue import CategoryError
 from grids.duties.receipts import CategoryStep, Receipt, ReceiptPlace, RowVerdict, sealed
 from grids.duties.resolution import Decision
 from grids.locator import METHODS
+from grids.when import facts
 from streams.records import DeadLetter, Placement, RoutedReport
 
 if TYPE_CHECKING:
@@ -88,18 +89,12 @@ def _route_one(city: City, accepted: Accepted, place: Place, placement: Placemen
     report = accepted.report
     occurred = report.occurred_at or report.reported_at
     local = occurred.astimezone(city.zone)
-    facts: dict[str, Any] = {
-        "severity": report.severity,
-        "urgency": report.urgency,
-        "hour": local.hour,
-        "area_class": place.area_class,
-        "zone": place.zones,
-    }
+    asked = facts(report.severity, report.urgency, local, place)
     category = condition = ""
     decision, outcome = _NO_DECISION, NOT_AN_INCIDENT
     if report.matter == "INCIDENT":
         try:
-            category = city.rules.catalogue.to_city(report.scheme or "", report.category or "", facts)
+            category = city.rules.catalogue.to_city(report.scheme or "", report.category or "", asked)
         except CategoryError as error:
             raise RouteError(error.reason, str(error)) from None
         filing = city.rules.catalogue.condition(category, report.condition, local.date())
@@ -111,7 +106,7 @@ def _route_one(city: City, accepted: Accepted, place: Place, placement: Placemen
         condition = filing.condition if filing else ""
         if place.cell:
             component = city.rules.components.get(report.component_id or "")
-            decision = city.rules.duties.resolve(category, place, facts, local.date(), component)
+            decision = city.rules.duties.resolve(category, place, asked, local.date(), component)
             outcome = decision.outcome
         else:
             outcome = NO_GRID

@@ -11,13 +11,14 @@ import random
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from grids import datum
 from grids.catalogue import CITY
+from grids.when import facts
 from streams.records import Report
 
 if TYPE_CHECKING:
@@ -278,11 +279,5 @@ class _Maker:
             return ""
         place = self.city.cell_places[what.cell]
         local = what.at.astimezone(self.city.zone)
-        facts: dict[str, Any] = {
-            "severity": report.severity,
-            "urgency": report.urgency,
-            "hour": local.hour,
-            "area_class": place.area_class,
-            "zone": place.zones,
-        }
-        return self.city.rules.duties.resolve(what.category, place, facts, local.date(), what.component).lead
+        asked = facts(report.severity, report.urgency, local, place)
+        return self.city.rules.duties.resolve(what.category, place, asked, local.date(), what.component).lead
