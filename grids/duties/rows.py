@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from grids.catalogue import CITY, Catalogue
 from grids.duties.selectors import is_selector, selector_fault
 from grids.tables import OPEN_END, Problems, Row, read_rows
-from grids.when import When
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from grids.places import Place
     from grids.units import Units
+    from grids.when import When
 
 LEAD, BACKSTOP = "LEAD", "BACKSTOP"
 ROLES = ("LEAD", "COOPERATE", "SUPERVISE", "APPROVE", "ENFORCE", "BACKSTOP")
