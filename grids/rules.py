@@ -106,6 +106,7 @@ def read_rules(directory: Path) -> Rules:
         raise AssertionError("a form that could not be read left no problem")
     places = _places(form, areas, classes, units, problems)
     _check_form(form, problems)
+    _check_duplicates(duplicates, catalogue, problems)
     _check_layers(layers, form, directory, problems)
     rules = Rules(
         form=form,
@@ -201,6 +202,14 @@ def _check_limit(field: str, text: str, problems: Problems) -> None:
         parse_limit(text)
     except ValueError as error:
         problems.note("city.toml", 0, field, repr(text), str(error).partition("; expected ")[2])
+
+
+def _check_duplicates(duplicates: DuplicatesForm, catalogue: Catalogue, problems: Problems) -> None:
+    for kind in ("component", "event", "diffuse"):
+        for number, code in enumerate(getattr(duplicates, kind).categories):
+            if code not in catalogue.leaves:
+                where = f"{kind}.categories[{number}]"
+                problems.note("duplicates.toml", 0, where, repr(code), "a leaf of scheme city in categories.csv")
 
 
 def _check_layers(layers: LayersForm, form: CityForm, directory: Path, problems: Problems) -> None:

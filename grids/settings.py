@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -21,6 +21,9 @@ CAUTION = ("auto", "suggest", "manual")
 
 
 AT_LEAST_ONE = msgspec.Meta(min_length=1)
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Counted = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,8 +33,8 @@ class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Tolerances(_Form, frozen=True):
     """Distances in metres: cells thinner than `sliver_m` are merged; a point this far outside snaps."""
 
-    sliver_m: float = 5.0
-    snap_m: float = 30.0
+    sliver_m: NotNegative = 5.0
+    snap_m: NotNegative = 30.0
 
 
 class Hours(_Form, frozen=True):
@@ -186,9 +189,9 @@ class LayersForm(_Form, frozen=True):
 class Tier(_Form, frozen=True):
     """One escalation tier: at this share of a limit, tell whom, as a reminder or as an order of supervision."""
 
-    share: float
-    notify: str
-    verb: str = "REMIND"
+    share: Positive
+    notify: Literal["HANDLER", "UNIT_HEAD", "STREET", "DISTRICT", "CITY"]
+    verb: Literal["REMIND", "SUPERVISE"] = "REMIND"
     order: int = 0
     name_zh: str = ""
     name_en: str = ""
@@ -203,16 +206,16 @@ class EscalationForm(_Form, frozen=True):
 class Nearness(_Form, frozen=True):
     """How near two reports of one category must be to be one incident."""
 
-    metres: float
-    hours: float
+    metres: Positive
+    hours: Positive
     categories: list[str] = msgspec.field(default_factory=list)
 
 
 class Repeat(_Form, frozen=True):
     """When the same matter at the same place counts as coming back."""
 
-    times: int = 3
-    days: int = 30
+    times: Counted = 3
+    days: Counted = 30
 
 
 class DuplicatesForm(_Form, frozen=True):
@@ -222,7 +225,7 @@ class DuplicatesForm(_Form, frozen=True):
     event: Nearness = Nearness(50, 24)
     diffuse: Nearness = Nearness(300, 12)
     repeat: Repeat = Repeat()
-    memory_days: int = 400
+    memory_days: Counted = 400
 
 
 FormT = TypeVar("FormT", bound=_Form)

@@ -248,6 +248,13 @@ def test_a_fault_of_a_table_names_file_row_field_and_expectation(pack, file, lin
     assert faults(pack) == [Problem(file, row, field, found, expected)]
 
 
+def test_a_category_of_duplicates_that_nobody_knows_is_named(pack):
+    text = 'diffuse = { metres = 300, hours = 12, categories = ["E-01-20", "E-77"] }\n'
+    (pack / "duplicates.toml").write_text(text, encoding="utf-8")
+    expected = "a leaf of scheme city in categories.csv"
+    assert faults(pack) == [Problem("duplicates.toml", 0, "diffuse.categories[1]", "'E-77'", expected)]
+
+
 def test_an_unknown_unit_is_refused_with_the_nearest_one(pack):
     change(pack, "duties.csv", "LEAD,HT-UM,", "LEAD,HT-UMM,")
     with pytest.raises(PackError, match=r"duties\.csv, row 9, unit: 'HT-UMM'; expected .* did you mean HT-UM\?"):

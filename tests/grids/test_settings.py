@@ -65,6 +65,7 @@ def test_what_a_city_leaves_out_has_the_standards_values():
         ({"hours": {"weekdays": [0]}}, "hours.weekdays[0]", "Expected `int` >= 1"),
         ({"hours": {"weekdays": [8]}}, "hours.weekdays[0]", "Expected `int` <= 7"),
         ({"tolerances": {"snap_m": "far"}}, "tolerances.snap_m", "Expected `float`, got `str`"),
+        ({"tolerances": {"snap_m": -1}}, "tolerances.snap_m", "Expected `float` >= 0.0"),
         ({"tolerances": {"snap_km": 1}}, "tolerances", "Object contains unknown field `snap_km`"),
         ({"desk": [{"code": "990100"}]}, "desk[0]", "Object missing required field `name_zh`"),
         ({"desk": "990100"}, "desk", "Expected `array`, got `str`"),
@@ -92,7 +93,15 @@ def test_a_key_that_is_needed_and_missing_is_named(name):
     [
         (LayersForm, {"layer": [{"net": "ZZ", "file": "zz.geojson"}]}, "layer[0]"),
         (EscalationForm, {"tier": [{"share": "all", "notify": "HANDLER"}]}, "tier[0].share"),
+        (EscalationForm, {"tier": [{"share": 0, "notify": "HANDLER"}]}, "tier[0].share"),
+        (EscalationForm, {"tier": [{"share": float("nan"), "notify": "HANDLER"}]}, "tier[0].share"),
+        (EscalationForm, {"tier": [{"share": 1, "notify": "MAYOR"}]}, "tier[0].notify"),
+        (EscalationForm, {"tier": [{"share": 1, "notify": "CITY", "verb": "URGE"}]}, "tier[0].verb"),
         (DuplicatesForm, {"event": {"metres": 50, "hours": 24, "kilometres": 1}}, "event"),
+        (DuplicatesForm, {"event": {"metres": -50, "hours": 24}}, "event.metres"),
+        (DuplicatesForm, {"event": {"metres": 50, "hours": 0}}, "event.hours"),
+        (DuplicatesForm, {"memory_days": 0}, "memory_days"),
+        (DuplicatesForm, {"repeat": {"times": 0}}, "repeat.times"),
     ],
 )
 def test_the_other_forms_are_as_strict(form, raw, field):

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.when import ALWAYS, VARIABLES, WhenError, parse_when
+from grids.places import Place
+from grids.when import ALWAYS, VARIABLES, WhenError, facts, parse_when
 
 FACTS = {"severity": 4, "urgency": "NORMAL", "hour": 12, "area_class": "B", "zone": ()}
 
@@ -20,6 +23,13 @@ def fault(text: str) -> str:
     with pytest.raises(WhenError) as error:
         parse_when(text)
     return str(error.value)
+
+
+def test_the_facts_of_a_matter_are_those_that_conditions_may_ask_for():
+    here = Place("c1", "g1", "990101001001", "990101001", "990101", "990101", ("HT",), "A", 0.8)
+    known = facts(2, "URGENT", datetime(2026, 3, 2, 23, 30, tzinfo=ZoneInfo("Asia/Shanghai")), here)
+    assert known == {"severity": 2, "urgency": "URGENT", "hour": 23, "area_class": "A", "zone": ("HT",)}
+    assert set(known) == set(VARIABLES)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\t"])
@@ -201,8 +211,8 @@ _EXPRESSIONS = st.recursive(
 def test_a_condition_means_what_python_would_say(text):
     when = parse_when(text)
     for severity, hour, urgency in itertools.product((1, 2, 4), (0, 6, 23), ("NORMAL", "CRITICAL")):
-        facts = {"severity": severity, "hour": hour, "urgency": urgency}
-        assert when(facts) == eval(text, {}, facts)
+        known = {"severity": severity, "hour": hour, "urgency": urgency}
+        assert when(known) == eval(text, {}, known)
 
 
 @given(st.text(max_size=60))
