@@ -141,7 +141,8 @@ class Scene:
         """Let somebody act: by default a unit that may, with all that the verb needs."""
         case = self.book.cases.get(case_no)
         desk = asked.pop("desk", case.desk if case else CITY_DESK)
-        by = by or (case.unit if case and case.unit and _BY.get(verb) == OFFICE else _BY.get(verb, CENTRE))
+        centre = self.city.rules.places.desks[case.desk].centre if case else CENTRE
+        by = by or (case.unit if case and case.unit and _BY.get(verb) == OFFICE else _BY.get(verb, centre))
         action = Action(
             action_id=asked.pop("action_id", f"a{next(_numbers)}"),
             case_no=case_no,
