@@ -18,11 +18,11 @@ demo: setup
 	$(BIN)/onegrid demo $(ARGS)
 
 test: setup
-	$(BIN)/pytest -n 2 -m "not crash and not browser and not real_data" --cov --cov-report=json:.coverage.json --cov-report= $(ARGS)
+	$(BIN)/pytest -n 2 -m "not crash and not browser and not real_data and not long" --cov --cov-report=json:.coverage.json --cov-report= $(ARGS)
 	$(BIN)/python tests/coverage_floor.py .coverage.json
 
 test-full: setup
-	$(BIN)/pytest -m "crash or browser or real_data" -rs -s $(ARGS)
+	$(BIN)/pytest -m "crash or browser or real_data or long" -rs -s $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
