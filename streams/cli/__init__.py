@@ -26,6 +26,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; exit 0 when done, 1 with findings, 2 on bad input."""
     from streams.cli import city, demo, duties, grid, layer, route, run, simulate  # noqa: PLC0415 - --help stays quick
+    from streams.hosts.embedded import StoreError  # noqa: PLC0415
 
     app.command()(demo.demo)
     app.command()(run.run)
@@ -37,6 +38,6 @@ def main() -> None:
     app.add_typer(city.app, name="city")
     try:
         app()
-    except (GridsError, OSError) as error:
+    except (GridsError, StoreError, OSError) as error:
         console.fail(error)
         sys.exit(console.BAD_INPUT)

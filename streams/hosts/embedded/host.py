@@ -82,7 +82,8 @@ class EmbeddedHost:
     def work(self, limit: int = BATCH) -> Effects | None:
         """Take the next batch through both stages; None when nothing waits.
 
-        If anything fails, the transaction is undone and the book is read anew, so that the two never differ.
+        Intake's dead letters are told with the desks', though no effects record holds them. If anything fails, the
+        transaction is undone and the book is read anew, so that the two never differ.
         """
         try:
             with self.store.transaction():
@@ -92,9 +93,11 @@ class EmbeddedHost:
         except BaseException:
             self._restore()
             raise
-        if effects is None and not routed:
+        if effects is None and routed is None:
             return None
-        return effects or Effects()
+        effects = effects or Effects()
+        effects.dead_letters = [*(routed or ()), *effects.dead_letters]
+        return effects
 
     def drain(self) -> list[Effects]:
         """Work until nothing waits, and return all effects in order."""
@@ -130,12 +133,12 @@ class EmbeddedHost:
         self._desk = Desk(self.city, self._book)
         self._applied = int(self.store.meta("applied", "0"))
 
-    def _route(self, limit: int) -> int:
-        """Move journal entries through intake into the inbox; return how many."""
+    def _route(self, limit: int) -> list[DeadLetter] | None:
+        """Move journal entries through intake into the inbox; return the dead letters, None where nothing waited."""
         position = int(self.store.meta(_ROUTED, "0"))
         rows = self.store.reports_after(position, limit)
         if not rows:
-            return 0
+            return None
         batch = [
             Accepted(msgspec.structs.replace(_report.decode(original), report_id=name), at, original)
             for _, name, at, original in rows
@@ -150,7 +153,7 @@ class EmbeddedHost:
         self.store.add_inbox(inputs)
         self.store.add_dead_letters(dead)
         self.store.set_meta(_ROUTED, str(rows[-1][0]))
-        return len(rows)
+        return dead
 
     def _home(self, routed: RoutedReport) -> str:
         """Return the desk that holds the report's case already, so that an update finds it; else its place's."""

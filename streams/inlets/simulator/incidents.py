@@ -106,7 +106,7 @@ def simulate(
     from streams.inlets.simulator.mischief import malformed  # noqa: PLC0415 - mischief spoils what is made here
 
     rng = random.Random(seed)  # noqa: S311 - a simulation, not a secret
-    maker = _Maker(city, rng)
+    maker = _Maker(city, rng, f"{start:%y%m%d}-{seed}")
     count = round(days * rate / (sum(n * share for n, share in enumerate(REPORTERS, 1)) + REPEATED + UPDATED))
     arrivals: list[Arrival] = []
     truth: list[Truth] = []
@@ -130,7 +130,7 @@ def _second_of_day(rng: random.Random) -> int:
 class _Maker:
     """Makes the reports of one incident after another, from one stream of chance."""
 
-    def __init__(self, city: City, rng: random.Random) -> None:
+    def __init__(self, city: City, rng: random.Random, series: str) -> None:
         self.city = city
         self.rng = rng
         catalogue = city.rules.catalogue
@@ -148,6 +148,7 @@ class _Maker:
         for (scheme, code), rules in catalogue.mappings.items():
             if len(rules) == 1 and not rules[0].when.text:
                 self.foreign.setdefault(rules[0].to, []).append((scheme, code))
+        self._series = series  # in every number, so that another stretch or seed is never taken for a repeat
         self._numbers: dict[str, int] = {}
 
     def incident(self, name: str, at: datetime, truth: list[Truth]) -> list[Arrival]:
@@ -259,7 +260,7 @@ class _Maker:
     def _number(self, channel: str) -> tuple[str, str]:
         system = {"HOTLINE": "12345", "GRID_WORKER": "grid-app", "SENSOR": "iot"}.get(channel, channel.lower())
         self._numbers[system] = self._numbers.get(system, 0) + 1
-        return system, f"{system.upper()}-{self._numbers[system]:08d}"
+        return system, f"{system.upper()}-{self._series}-{self._numbers[system]:06d}"
 
     def _pseudonym(self) -> str:
         return f"p{self.rng.getrandbits(40):010x}"

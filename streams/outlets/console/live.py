@@ -44,8 +44,10 @@ class FeedLine(msgspec.Struct):
     verb: str
     state_zh: str
     state_en: str
-    category: str
-    unit: str
+    category_zh: str
+    category_en: str
+    unit_zh: str
+    unit_en: str
 
 
 class DeskRow(msgspec.Struct):
@@ -191,7 +193,7 @@ class Live:
     def _line(self, step: Transition, case: _Open) -> FeedLine:
         names = self._rules.form.states.get(step.to, {})
         units, catalogue = self._rules.units, self._rules.catalogue.categories
-        category = catalogue.get(("city", case.category))
+        category, unit = catalogue.get(("city", case.category)), units.by_code.get(case.unit)
         return FeedLine(
             at=step.at.astimezone(self._rules.calendar.zone),
             case_no=step.case_no,
@@ -199,8 +201,10 @@ class Live:
             verb=step.verb,
             state_zh=names.get("zh", step.to),
             state_en=names.get("en", step.to),
-            category=category.name_zh if category else case.category,
-            unit=units[case.unit].name_zh if case.unit in units else "",
+            category_zh=category.name_zh if category else case.category,
+            category_en=(category.name_en or category.name_zh) if category else case.category,
+            unit_zh=unit.name_zh if unit else "",
+            unit_en=(unit.name_en or unit.name_zh) if unit else "",
         )
 
     def _keep(self, case_no: str, desk: str, street: str, unit: str, category: str) -> None:
