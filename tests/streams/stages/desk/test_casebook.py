@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+
+import msgspec
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from scenes import DESK, Scene, make_report, when
+from stories import as_bytes, counters, folded, play, replay, stories
+
+from streams.records import Case
+from streams.stages.desk.casebook import CaseBook
+from streams.stages.desk.lifecycle import OPEN
+
+law = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@law
+@given(stories())
+def test_cases_are_the_fold_of_the_logs_transitions(city, story):
+    scene = play(city, story)
+    found = folded(scene.transitions)
+    for number, case in scene.book.cases.items():
+        assert found[number] == case
+    assert all(case.state not in OPEN for number, case in found.items() if number not in scene.book.cases)
+
+
+@law
+@given(stories(), st.integers(1, 24))
+def test_a_book_restored_from_cases_goes_on_like_the_live_one(city, story, cut):
+    scene = play(city, story)
+    assume(len(scene.items) > cut)
+    before = scene.told[:cut]
+    now = {}
+    for item in scene.items[:cut]:
+        now[item.desk] = max(item.at, now.get(item.desk, item.at))
+    kept = folded(step for effects in before for step in effects.transitions)
+    stored = [msgspec.json.decode(msgspec.json.encode(case), type=Case) for case in kept.values()]
+    book = CaseBook(city.rules)
+    book.restore(stored, now)
+    after = replay(city, scene.items[cut:], 1, book)
+    assert as_bytes(after) == as_bytes(scene.told[cut:])
+    assert counters(after) == counters(scene.told[cut:])
+
+
+@law
+@given(stories())
+def test_one_inbox_gives_the_same_bytes_in_batches_of_any_size(city, story):
+    scene = play(city, story)
+    for size in (7, 100):
+        told = replay(city, scene.items, size)
+        assert as_bytes(told) == as_bytes(scene.told)
+        assert counters(told) == counters(scene.told)
+
+
+@law
+@given(stories())
+def test_a_desk_gives_the_same_bytes_whichever_desks_share_its_book(city, story):
+    scene = play(city, story)
+    for desk in {item.desk for item in scene.items}:
+        alone = replay(city, [item for item in scene.items if item.desk == desk], 5)
+        shared = [told for told, item in zip(scene.told, scene.items, strict=True) if item.desk == desk]
+        assert as_bytes(alone) == as_bytes(shared)
+
+
+@law
+@given(stories())
+def test_steps_of_a_case_are_numbered_without_gaps_and_a_desks_time_never_falls(city, story):
+    scene = play(city, story)
+    seqs, times, serials = defaultdict(list), defaultdict(list), defaultdict(list)
+    for step in scene.transitions:
+        seqs[step.case_no].append(step.seq)
+        times[step.desk].append(step.at)
+        if step.verb == "REPORT":
+            serials[step.case_no[:14]].append(int(step.case_no[14:]))
+    assert all(found == list(range(1, len(found) + 1)) for found in seqs.values())
+    assert all(found == sorted(found) for found in times.values())
+    assert all(found == list(range(1, len(found) + 1)) for found in serials.values())
+
+
+@law
+@given(stories())
+def test_every_report_is_a_case_a_repeat_an_update_or_merged_and_every_alert_has_its_own_name(city, story):
+    scene = play(city, story)
+    total = counters(scene.told)
+    came_of_it = sum(total.get(name, 0) for name in ("cases", "not_incidents", "repeats", "updates", "merged"))
+    assert came_of_it == total.get("items_RoutedReport", 0)
+    names = [alert.alert_id for alert in scene.alerts]
+    assert len(names) == len(set(names))
+
+
+def test_a_closed_case_leaves_the_book_after_thirty_days_and_its_number_after_four_hundred(auto):
+    auto.report("2025-03-02 09:00", system="s", system_no="1", self_handled=True)
+    auto.tick("2025-04-01 09:00")
+    assert len(auto.book.cases) == 1
+    auto.tick("2025-04-01 09:01")
+    assert not auto.book.cases
+    assert auto.book.holder("s", "1") == DESK
+    auto.tick("2026-04-06 09:01")
+    assert not auto.book.sources
+    assert auto.book.holder("s", "1") is None
+
+
+def test_a_case_is_not_forgotten_because_another_desks_time_has_run_on(auto):
+    number = auto.report("03-02 09:00", self_handled=True)
+    auto.tick("09-02 09:00", desk="990102")
+    assert number in auto.book.cases
+
+
+def test_an_open_case_is_never_forgotten(auto):
+    number = auto.report("03-02 09:00")
+    auto.tick("12-31 09:00")
+    assert auto[number].state == "DISPATCHED"
+
+
+def test_the_holder_of_a_number_is_the_desk_that_took_it_in_last(auto):
+    for at, street in (("03-02 09:00", "990101002"), ("03-02 09:10", "990102001")):
+        auto.send(make_report(when(at), street=street, system="s", system_no="1"), when(at))
+    assert auto.book.holder("s", "1") == "990102"
+
+
+def test_serials_go_on_after_a_restart(city):
+    scene = Scene(city)
+    scene.report("03-02 09:00")
+    book = CaseBook(city.rules)
+    book.restore(scene.book.cases.values(), scene.book.now)
+    day = when("03-02 09:00").date()
+    assert book.serial(DESK, day) == 2
+    assert book.serial(DESK, day + timedelta(days=1)) == 1
