@@ -123,6 +123,15 @@ def fuse_pack(directory: Path, rules: Rules, step: Callable[[str, float], None] 
     return fuse(layers, base=rules.form.base, crs=rules.form.crs, sliver_m=rules.form.tolerances.sliver_m, step=step)
 
 
+BUNDLE = 1
+"""Raised whenever fusion or its files change, so that a newer program doesn't read an older one's grid."""
+
+
+def bundle_of(cache: Path, rules: Rules) -> Path:
+    """Return the folder of a pack's compiled bundle."""
+    return cache / f"{rules.digest}-{BUNDLE}"
+
+
 def open_city(directory: Path, cache: Path | None = None, step: Callable[[str, float], None] = _silent) -> City:
     """Open a pack: check its rules, and take its fused grid from `cache`, building it there the first time.
 
@@ -132,7 +141,7 @@ def open_city(directory: Path, cache: Path | None = None, step: Callable[[str, f
     rules = read_rules(directory)
     if cache is None:
         return City(rules, fuse_pack(directory, rules, step).cells)
-    bundle = cache / rules.digest
+    bundle = bundle_of(cache, rules)
     if not (bundle / "cells.parquet").is_file():
         store_bundle(fuse_pack(directory, rules, step), bundle)
     return City(rules, Cells.read(bundle))

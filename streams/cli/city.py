@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grids.city import fuse_pack, store_bundle
+from grids.city import bundle_of, fuse_pack, store_bundle
 from grids.rules import read_rules
 from streams.cli import console
 from streams.cli.places import cache_dir
@@ -46,7 +46,7 @@ def build(directory: _Pack, as_json: _Json = False) -> None:
     Example: onegrid city build config/chengdu
     """
     rules = read_rules(directory)
-    bundle = cache_dir() / rules.digest
+    bundle = bundle_of(cache_dir(), rules)
     with console.progress(quiet=as_json) as step:
         store_bundle(fuse_pack(directory, rules, step), bundle)
     if as_json:

@@ -160,7 +160,10 @@ class Live:
                 desks=list(rows.values()),
                 streets=streets,
                 feed=list(self._feed)[::-1],
-                alerts=list(self._alerts)[::-1][:12],
+                alerts=[
+                    msgspec.structs.replace(alert, sent_at=alert.sent_at.astimezone(self._rules.calendar.zone))
+                    for alert in list(self._alerts)[::-1][:12]
+                ],
                 dispatch_seconds=round(waits[len(waits) // 2], 1) if waits else None,
             )
 
