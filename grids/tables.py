@@ -104,10 +104,13 @@ class Row:
 
     def when(self, field: str = "when") -> When:
         """Return the cell as a condition; an empty one always holds."""
+        text = self.text(field, needed=False)
         try:
-            return parse_when(self.text(field, needed=False))
+            return parse_when(text)
         except WhenError as error:
-            self.fault(field, str(error))
+            why, _, expected = str(error).partition("; expected ")
+            expected = expected or "a comparison such as severity <= 2"
+            self.problems.note(self.file, self.number, field, f"{text!r}: {why}", expected)
             return ALWAYS
 
     def span(self, first: str = "effective_from", last: str = "effective_to") -> tuple[date, date]:

@@ -90,7 +90,7 @@ def parse_when(text: str) -> When:
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise WhenError(f"{text!r} is no expression such as severity <= 2 and hour >= 22") from None
+        raise WhenError(f"{text!r} is no expression; expected one such as severity <= 2 and hour >= 22") from None
     variables: set[str] = set()
     comparisons = [0]
     test = _compile(tree, variables, comparisons)

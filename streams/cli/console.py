@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def emit(value: Any) -> None:
 
 def fail(error: Exception) -> None:
     """Print what went wrong on standard error, without a traceback."""
-    err.print(f"[bold red]错误 error:[/] {error}", highlight=False)
+    err.print(f"[bold red]错误 error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def test_the_text_is_kept_without_its_blanks():
         ("hour < 24", "24 is no hour; expected one of 0 1 2 3"),
         ("urgency == 'URGNT'", "'URGNT' is no urgency; expected one of NORMAL URGENT CRITICAL"),
         ("severity is 1", "the comparison in 'severity is 1' is not known; expected == != < <= > >= in"),
-        ("severity = 1", "is no expression such as severity <= 2 and hour >= 22"),
+        ("severity = 1", "is no expression; expected one such as severity <= 2 and hour >= 22"),
         ("severity == ", "is no expression"),
         ("severity == 1 und hour == 2", "is no expression"),
         ("severity == 1)", "is no expression"),

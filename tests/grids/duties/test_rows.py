@@ -88,7 +88,7 @@ def test_an_empty_mode_is_statutory(pack):
         (
             {"when": "severity < 3 and"},
             "when",
-            "'severity < 3 and' is no expression such as severity <= 2 and hour >= 22",
+            "one such as severity <= 2 and hour >= 22",
         ),
         ({"effective_from": "2026-1-1"}, "effective_from", "a date as 2026-03-02, or empty"),
         (
