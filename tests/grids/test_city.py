@@ -96,7 +96,7 @@ def test_a_bundle_is_built_once_and_read_the_next_time(pack, tmp_path, monkeypat
     second = open_city(pack, cache)
     assert second.cells.version == first.cells.version
     assert [place.cell for place in second.cell_places] == [place.cell for place in first.cell_places]
-    assert [folder.name for folder in cache.iterdir()] == [first.digest]
+    assert [folder.name for folder in cache.iterdir()] == [f"{first.digest}-{module.BUNDLE}"]
 
 
 def test_a_changed_pack_gets_a_bundle_of_its_own(pack, tmp_path):
