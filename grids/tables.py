@@ -109,8 +109,8 @@ class Row:
             return parse_when(text)
         except WhenError as error:
             why, _, expected = str(error).partition("; expected ")
-            expected = expected or "a comparison such as severity <= 2"
-            self.problems.note(self.file, self.number, field, f"{text!r}: {why}", expected)
+            found = why if why.startswith(repr(text)) else f"{text!r}: {why}"
+            self.problems.note(self.file, self.number, field, found, expected or "a comparison such as severity <= 2")
             return ALWAYS
 
     def span(self, first: str = "effective_from", last: str = "effective_to") -> tuple[date, date]:

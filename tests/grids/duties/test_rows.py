@@ -85,11 +85,6 @@ def test_an_empty_mode_is_statutory(pack):
             "the function of a DISTRICT department of units.csv: enforcement urban-management",
         ),
         ({"mode": "DELEGATED"}, "delegated_from", "the unit that a DELEGATED duty goes back to"),
-        (
-            {"when": "severity < 3 and"},
-            "when",
-            "one such as severity <= 2 and hour >= 22",
-        ),
         ({"effective_from": "2026-1-1"}, "effective_from", "a date as 2026-03-02, or empty"),
         (
             {"effective_from": "2026-07-01", "effective_to": "2026-01-01"},
@@ -102,6 +97,14 @@ def test_a_fault_of_a_duty_names_row_field_and_expectation(pack, changes, field,
     number = add_line(pack, "duties.csv", line(**changes))
     found = repr(changes.get(field, ""))
     assert read(pack)[1] == [Problem("duties.csv", number, field, found, expected)]
+
+
+def test_a_condition_that_is_no_expression_is_quoted_once_with_what_was_expected(pack):
+    number = add_line(pack, "duties.csv", line(when="severity < 3 and"))
+    assert [str(problem) for problem in read(pack)[1]] == [
+        f"duties.csv, row {number}, when: 'severity < 3 and' is no expression; "
+        "expected one such as severity <= 2 and hour >= 22"
+    ]
 
 
 def test_an_unknown_selector_is_answered_with_the_known_ones(pack):
