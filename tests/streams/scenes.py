@@ -64,7 +64,7 @@ _PAYLOAD: dict[str, dict[str, Any]] = {
 
 def when(text: str) -> datetime:
     """Read `03-02 09:00`, a moment of 2026 in the city, or `2026-03-02 09:00:30`."""
-    return datetime.fromisoformat(text if text.startswith("20") else f"2026-{text}").replace(tzinfo=ZONE)
+    return datetime.fromisoformat(text if text[4:5] == "-" else f"2026-{text}").replace(tzinfo=ZONE)
 
 
 def make_report(at: datetime, *, street: str = BELLTOWER, **fields: Any) -> Report:

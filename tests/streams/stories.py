@@ -44,13 +44,16 @@ _ASKED = st.tuples(
     st.sampled_from((None, None, None, OFFICE, CENTRE, CHECKER, "990102-CC")),
     st.sampled_from(("", "", "x1", "x2")),
 )
-_WORKED = st.lists(
-    st.sampled_from(("SIGN", "START", "FINISH", "CHECK_PASS", "CLOSE", "RETURN")), min_size=1, max_size=4
-)
+_NEXT = {
+    "REPORTED": "ACCEPT", "ACCEPTED": "FILE", "FILED": "DISPATCH", "DISPATCHED": "SIGN", "SIGNED": "START",
+    "HANDLING": "FINISH", "HANDLED": "REQUEST_CHECK", "CHECKING": "CHECK_PASS", "RETURNED": "REDISPATCH",
+}  # fmt: skip
+"""What people do next about a case that goes its ordinary way."""
+
 _EVENTS = st.one_of(
     st.tuples(st.just("report"), _MINUTES, _REPORTS),
     st.tuples(st.just("act"), _MINUTES, _ASKED),
-    st.tuples(st.just("work"), _MINUTES, _WORKED),
+    st.tuples(st.just("work"), _MINUTES, st.integers(1, 9)),
     st.tuples(st.just("tick"), _MINUTES, st.sampled_from(("990101", "990102", "9901HT", "990100"))),
 )
 
@@ -71,8 +74,8 @@ def play(city: Any, story: Iterable[Any]) -> Scene:
         elif kind == "tick":
             scene.give(what, at, Tick(what, at))
         elif numbers and kind == "work":
-            for verb in what:
-                scene.act(numbers[index % len(numbers)], verb, said)
+            for _ in range(what):
+                _work(scene, numbers[index % len(numbers)], said)
         elif numbers:
             verb, by, name = what
             number = numbers[index % len(numbers)]
@@ -88,6 +91,16 @@ def _report(what: dict[str, Any]) -> Any:
         fields |= {"scheme": None, "category": None}
     updated = when("03-02 09:00") + timedelta(hours=int(number)) if text else None
     return make_report(when("03-02 08:00"), report_id=f"r{number}{text}", source_updated_at=updated, **fields)
+
+
+def _work(scene: Scene, number: str, said: str) -> None:
+    """Take a case one step on its ordinary way."""
+    case = scene.book.cases.get(number)
+    verb = _NEXT.get(case.state) if case else None
+    if case and verb:
+        passed = case.state == "HANDLED" and case.flags.get("check_passed")
+        answered = case.state == "ACCEPTED" and case.matter != "INCIDENT"
+        scene.act(number, "CLOSE" if passed or answered else verb, said)
 
 
 def replay(city: Any, items: list[Item], size: int, book: CaseBook | None = None) -> list[Effects]:
