@@ -101,10 +101,11 @@ def test_a_fault_of_a_duty_names_row_field_and_expectation(pack, changes, field,
 
 def test_a_condition_that_is_no_expression_is_quoted_once_with_what_was_expected(pack):
     number = add_line(pack, "duties.csv", line(when="severity < 3 and"))
-    assert [str(problem) for problem in read(pack)[1]] == [
+    (problem,) = read(pack)[1]
+    assert str(problem) == (
         f"duties.csv, row {number}, when: 'severity < 3 and' is no expression; "
         "expected one such as severity <= 2 and hour >= 22"
-    ]
+    )
 
 
 def test_an_unknown_selector_is_answered_with_the_known_ones(pack):
