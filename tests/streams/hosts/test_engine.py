@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, timedelta
+
+import msgspec
+import pytest
+from scenes import make_report, when
+
+from streams.hosts.embedded import EmbeddedHost
+from streams.hosts.embedded.engine import Engine, wall_clock
+from streams.hosts.embedded.service import Service, bind
+from streams.inlets.lines import refused
+from streams.records import Action
+from streams.stages.acceptance import Accepted, Refusal
+
+AT = when("03-02 09:00").astimezone(UTC)
+
+
+def accepted(**fields):
+    report = make_report(AT, **fields)
+    return Accepted(report, AT, msgspec.json.encode(report))
+
+
+def until(true, seconds=10.0):
+    """Wait for what another thread brings about."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.005)
+
+
+class Story:
+    """An engine on a folder, with a clock that stands where it is put, and what it has heard."""
+
+    def __init__(self, city, folder):
+        self.now, self.heard = AT, []
+        self.folder = folder
+        self.engine = Engine(lambda: EmbeddedHost(city, folder, AT), clock=lambda: self.now, heard=self.heard.append)
+
+    @property
+    def verbs(self):
+        return [step.verb for effects in self.heard for step in effects.transitions]
+
+
+@pytest.fixture
+def story(city, tmp_path):
+    story = Story(city, tmp_path)
+    story.engine.start()
+    yield story
+    story.engine.stop()
+
+
+def test_a_report_is_on_disk_when_its_future_is_done_and_then_worked_on(story):
+    story.engine.accept([accepted()]).result(10)
+    until(lambda: "DISPATCH" in story.verbs)
+    assert story.engine.healthy
+
+
+def test_calls_that_come_together_are_all_answered(story):
+    futures = [story.engine.accept([accepted()]) for _ in range(50)]
+    letters = [refused(Refusal("NOT_JSON", "", "x", "y"), b"x", AT, "")]
+    futures.append(story.engine.accept([], letters))
+    for future in futures:
+        future.result(10)
+    until(lambda: story.verbs.count("REPORT") == 50)
+
+
+def test_actions_are_taken_in_too(story):
+    story.engine.accept([accepted()]).result(10)
+    until(lambda: "DISPATCH" in story.verbs)
+    number = story.heard[-1].transitions[0].case_no
+    asked = Action(
+        action_id="a", case_no=number, verb="SIGN", actor="x", actor_unit="990101002-OF", at=AT, payload={}
+    )
+    story.engine.submit([(asked, AT)]).result(10)
+    until(lambda: "SIGN" in story.verbs)
+
+
+def test_when_nothing_comes_in_time_passes_all_the_same(story):
+    story.engine.accept([accepted()]).result(10)
+    until(lambda: "DISPATCH" in story.verbs)
+    story.now = AT + timedelta(hours=2)
+    until(lambda: story.verbs.count("REMIND") >= 2)
+
+
+def test_stopping_works_off_what_waits(city, tmp_path):
+    story = Story(city, tmp_path)
+    story.engine.start()
+    futures = [story.engine.accept([accepted() for _ in range(200)]) for _ in range(4)]
+    story.engine.stop()
+    assert all(future.done() for future in futures)
+    assert story.verbs.count("REPORT") == 800
+    assert not story.engine.healthy
+    with pytest.raises(RuntimeError, match="has stopped"):
+        story.engine.accept([accepted()]).result(1)
+
+
+def test_a_host_that_does_not_open_is_told_at_the_start():
+    def broken():
+        raise OSError("no such disk")
+
+    engine = Engine(broken)
+    with pytest.raises(OSError, match="no such disk"):
+        engine.start()
+
+
+class Host:
+    """A host whose disk is full: `accept` says so once the gate is open."""
+
+    def __init__(self):
+        self.entered, self.gate, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+    def accept(self, _batch):
+        self.entered.set()
+        self.gate.wait(10)
+        raise OSError("disk full")
+
+    def tick(self, _now):
+        pass
+
+    def work(self):
+        return None
+
+    def close(self):
+        self.closed.set()
+
+
+@pytest.fixture
+def failing():
+    host = Host()
+    engine = Engine(lambda: host)
+    engine.start()
+    yield host, engine
+    host.gate.set()
+    engine.stop()
+
+
+def test_a_failure_reaches_whoever_waits_and_shows_as_unhealthy(failing):
+    host, engine = failing
+    host.gate.set()
+    with pytest.raises(OSError, match="disk full"):
+        engine.accept([accepted()]).result(10)
+    assert host.closed.wait(10)
+    assert not engine.healthy
+    assert isinstance(engine.failure, OSError)
+    with pytest.raises(RuntimeError):
+        engine.submit([]).result(1)
+
+
+def test_calls_that_still_wait_when_the_engine_fails_are_told(failing):
+    host, engine = failing
+    first = engine.accept([accepted()])
+    assert host.entered.wait(10)
+    second = engine.accept([accepted()])
+    host.gate.set()
+    for call in (first, second):
+        with pytest.raises(OSError, match="disk full"):
+            call.result(10)
+
+
+def test_calls_behind_a_stop_are_not_left_waiting_for_ever(failing):
+    _, engine = failing
+    engine._calls.put(None)
+    with pytest.raises(RuntimeError, match="has stopped"):
+        engine.accept([accepted()]).result(10)
+
+
+def test_the_wall_clock_says_where_it_is():
+    assert wall_clock().tzinfo is UTC
+
+
+def test_a_service_holds_engine_board_metrics_and_page_together(city, tmp_path):
+    heard = []
+    service = Service(city, tmp_path, clock=lambda: AT, heard=heard.append)
+    service.start()
+    service.engine.accept([accepted()]).result(10)
+    until(lambda: heard and heard[-1].transitions)
+    assert service.board() is service.board()
+    (case,) = service.board().cases()
+    assert case.unit == "990101002-OF"
+    assert b'onegrid_cases_total{desk="990101",matter="INCIDENT"} 1.0' in service.metrics.page()
+    assert service.live.state(AT).cases == 1
+    service.stop()
+
+    again = Service(city, tmp_path, clock=lambda: AT)
+    again.start()
+    assert b'onegrid_open_cases{desk="990101"} 1.0' in again.metrics.page()
+    assert again.live.state(AT).cases == 1
+    again.stop()
+
+
+def test_a_port_that_somebody_has_is_an_error_that_names_it():
+    with bind(0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=rf"port {port} of 127\.0\.0\.1 can't be bound: .*expected a free port"):
+            bind(port)
