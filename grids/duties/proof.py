@@ -8,16 +8,15 @@ once, in the worst class it falls into; a pair that only a backstop covers never
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
-from itertools import product
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from grids.catalogue import URGENCIES
+from grids.duties.sweep import classes, points, regions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from grids.duties.resolution import Decision, Duties
     from grids.places import Place
@@ -65,16 +64,13 @@ def prove(
     """Prove a duty list over the places of all cells and all leaf categories."""
     counts: Counter[str] = Counter()
     examples: list[Example] = []
-    classes = self_supervised = 0
+    decided = self_supervised = 0
     for number, leaf in enumerate(leaves):
-        regions = list(_regions(duties, leaf))
-        for members in _classes(duties, leaf, places).values():
-            place, size = places[members[0]], len(members)
+        asked = regions([duties], leaf)
+        for place, size in classes([duties], leaf, places):
             worst, owned = "LEAD", False
-            for day, asked in regions:
-                facts = {**asked, "area_class": place.area_class, "zone": place.zones}
-                decision = duties.resolve(leaf, place, facts, day)
-                classes += 1
+            for day, facts, decision in points(duties, leaf, place, asked):
+                decided += 1
                 fault = _fault(decision)
                 if fault and (not examples or examples[-1].category != leaf) and len(examples) < _EXAMPLES:
                     rows = [verdict.row for verdict in decision.rows if verdict.why in ("TIE", "WON")]
@@ -86,7 +82,7 @@ def prove(
         step("证明职责 prove duties", (number + 1) / len(leaves))
     return Proof(
         pairs=sum(counts.values()),
-        classes=classes,
+        classes=decided,
         explicit=counts["LEAD"],
         backstop=counts["BACKSTOP"],
         disputed=counts["DISPUTED"],
@@ -100,26 +96,3 @@ def _fault(decision: Decision) -> str:
     if decision.outcome in ("DISPUTED", "NONE"):
         return decision.outcome
     return "SELF_SUPERVISED" if decision.self_supervised else ""
-
-
-def _classes(duties: Duties, leaf: str, places: Sequence[Place]) -> dict[Hashable, list[int]]:
-    """Group the places that the rows of a leaf can't tell apart."""
-    shape = duties.shape(leaf)
-    by_class = "area_class" in shape.variables
-    classes: dict[Hashable, list[int]] = {}
-    for index, place in enumerate(places):
-        key = (shape.of(place), place.area_class if by_class else "")
-        classes.setdefault(key, []).append(index)
-    return classes
-
-
-def _regions(duties: Duties, leaf: str) -> Iterator[tuple[date, dict[str, Any]]]:
-    """List one moment and one set of facts for each region in which no row of the leaf can change its mind."""
-    shape = duties.shape(leaf)
-    asked, dates = shape.variables, shape.dates
-    severities = (1, 2, 3, 4) if "severity" in asked else (4,)
-    urgencies = URGENCIES if "urgency" in asked else ("NORMAL",)
-    hours = range(24) if "hour" in asked else (12,)
-    days = (dates[0] - timedelta(days=1), *dates) if dates else (date(2026, 1, 1),)
-    for day, severity, urgency, hour in product(days, severities, urgencies, hours):
-        yield day, {"severity": severity, "urgency": urgency, "hour": hour}
