@@ -148,9 +148,14 @@ def of_catalogue(rules: Rules, cells: int, today: date) -> list[Finding]:
     return found
 
 
+def has_parent(place: Place) -> bool:
+    """Say whether a cell hangs on a community, or on an area of another form that the pack names."""
+    return bool(place.community or place.street or place.district)
+
+
 def of_ground(places: Sequence[Place], leaves: int) -> list[Finding]:
     """L11: every cell hangs on a community, or on the base layer's own area where a city has no such codes."""
-    orphans = [place for place in places if not (place.community or place.street or place.district)]
+    orphans = [place for place in places if not has_parent(place)]
     if not orphans:
         return []
     message = (

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from grids.duties.faults import Finding, at_stake, date_clashes, of_catalogue, of_ground, of_rows
+from grids.duties.faults import Finding, at_stake, date_clashes, has_parent, of_catalogue, of_ground, of_rows
 from grids.duties.rows import BACKSTOP, LEAD, SCOPES
 from grids.duties.selectors import is_selector
 from grids.duties.sweep import classes, points, regions
@@ -71,18 +71,20 @@ def lint(
     """
     duties, leaves = rules.duties, rules.catalogue.leaves
     clashes = date_clashes(duties.rows)
+    rooted = [place for place in places if has_parent(place)]  # the others are L11, and nothing can be said of them
     ledger, alive = _Ledger(), set[str]()
     for number, leaf in enumerate(leaves):
         asked = regions([duties], leaf)
-        for place, size in classes([duties], leaf, places):
+        for place, size in classes([duties], leaf, rooted):
             found: set[tuple[str, str, str]] = set()
             for day, _, decision in points(duties, leaf, place, asked):
                 alive.update(v.row for v in decision.rows if v.won or v.why == "TIE")
                 found |= _of_decision(decision, leaf, day, clashes)
             ledger.note(found, place.cell or place.grid or place.desk, size, _MESSAGES)
         step("检查职责 lint duties", (number + 1) / len(leaves))
-    findings = ledger.findings()
-    findings += of_rows(rules, clashes, places, today)
+    findings = of_rows(rules, clashes, places, today)
+    told = {(finding.rule, finding.row) for finding in findings}
+    findings += [finding for finding in ledger.findings() if (finding.rule, finding.row) not in told]
     findings += of_catalogue(rules, len(places), today)
     findings += of_ground(places, len(leaves))
     findings += _shadowed(rules, places, alive, {finding.row for finding in findings})
@@ -99,10 +101,12 @@ def _of_decision(decision: Decision, leaf: str, day: date, clashes: Sequence[Cla
             ";" in verdict.unit and verdict.why in ("WON", "TIE", "WENT_BACK") and verdict.role in (LEAD, "BACKSTOP")
         ):
             found.add(("L6", verdict.row, leaf))
-    if decision.outcome == "NONE":
-        if not any(clash.explains_gap(leaf, day) for clash in clashes):
-            found.add(("L1", "", leaf))
-    elif decision.outcome == BACKSTOP and decision.cooperate:
+    explained = any(v.why == "NO_SUCH_UNIT_HERE" and v.role in (LEAD, BACKSTOP) for v in decision.rows) or any(
+        clash.explains_gap(leaf, day) for clash in clashes
+    )
+    if decision.outcome == "NONE" and not explained:
+        found.add(("L1", "", leaf))
+    elif decision.outcome == BACKSTOP and decision.cooperate and not explained:
         found.add(("L12", _first(decision, "COOPERATE"), leaf))
     elif decision.outcome == "DISPUTED":
         tied = [v for v in decision.rows if v.why == "TIE"]

@@ -16,7 +16,7 @@ from grids.rules import read_rules
 
 RANK = {"CITY": 1, "DISTRICT": 2, "STREET": 3, "COMMUNITY": 4, "ZONE": 5}
 DAYS = [date(y, m, d) for y, m, d in [(2025, 1, 1), (2025, 3, 1), (2025, 8, 1), (2026, 3, 2), (2026, 6, 30)]] + [
-    date(2026, 7, 1), date(2026, 12, 1), date(2027, 6, 1),
+    date(2026, 7, 1), date(2031, 8, 1), date(2032, 6, 1),
 ]  # fmt: skip
 DISTRICTS = ["510104", "510105", "510106", "510107", "510108"]
 SPECIAL = ["510104017001", "510105005003", "510106032001", "510104019001"]
@@ -110,9 +110,9 @@ def plain_unit(name, place):
         ("E-04-05", "510104017001", "510104017-OF", "510104-UM"),
     ],
 )
-def test_a_delegation_that_ends_on_1_july_2026_goes_back_on_that_day(rules, leaf, area, before, after):
-    assert decide(rules, leaf, area, date(2026, 6, 30)).lead == before
-    assert decide(rules, leaf, area, date(2026, 7, 1)).lead == after
+def test_a_delegation_that_ends_on_1_july_2031_goes_back_on_that_day(rules, leaf, area, before, after):
+    assert decide(rules, leaf, area, date(2031, 6, 30)).lead == before
+    assert decide(rules, leaf, area, date(2031, 7, 1)).lead == after
 
 
 def test_the_zone_takes_over_some_matters_and_leaves_the_others_where_they_were(rules):
