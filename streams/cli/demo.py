@@ -179,7 +179,8 @@ def _serve(city: City, folder: Path, days: int, seed: int, people: People, agend
     service.start()
     url = f"http://{HOST}:{bound.getsockname()[1]}"
     console.err.print(
-        f"[bold]页面 page[/] {url}   [bold]metrics[/] {url}/metrics   [bold]API[/] {url}/docs   (Ctrl-C)"
+        f"[bold]页面 page[/] {url}   [bold]metrics[/] {url}/metrics   [bold]API[/] {url}/docs   (Ctrl-C)",
+        soft_wrap=True,
     )
     follower.start(service.engine, service.board, agenda)
     try:

@@ -34,7 +34,7 @@ def run(
     if as_json:
         console.emit({"url": url, "port": bound.getsockname()[1], "pack": opened.digest})
     else:
-        console.err.print(f"[bold]{opened.rules.form.name_zh} {opened.rules.form.name_en}[/] → {url}")
+        console.err.print(f"[bold]{opened.rules.form.name_zh} {opened.rules.form.name_en}[/] → {url}", soft_wrap=True)
         console.err.print("未配置密钥，仅本机可访问 · no key is configured: only this machine may call")
     try:
         service.serve(bound)
