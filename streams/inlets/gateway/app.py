@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import FastAPI, Query, Request
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from streams.outlets.board import Board
     from streams.outlets.metrics import Metrics
+
+_NOT_READY = ("NOT_READY", "the service has stopped and took nothing in; expected to be asked again later")
 
 _Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -88,9 +91,9 @@ def _guard(app: FastAPI) -> None:
 
 
 def _asked_host(request: Request) -> str:
-    """Return the host that the caller believes to speak to; empty if it is none."""
+    """Return the host that the caller believes to speak to, as its header says; empty if that is none."""
     try:
-        return request.url.hostname or ""
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
         return ""
 
@@ -100,6 +103,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+async def _on_disk(kept: Future[None]) -> bool:
+    """Wait until the host has something on disk; False if it has stopped, which /healthz and its log tell of."""
+    waiting = asyncio.wrap_future(kept)
+    await asyncio.wait({waiting})
+    return waiting.exception() is None
 
 
 def _reports(app: FastAPI, engine: Engine, metrics: Metrics, clock: Callable[[], datetime]) -> None:
@@ -132,7 +142,8 @@ def _reports(app: FastAPI, engine: Engine, metrics: Metrics, clock: Callable[[],
             first = refusals[0]
             status = 400 if first.reason == "NOT_JSON" else 413 if first.reason == "TOO_LARGE" else 422
             return problem(status, first.reason, str(first), field=first.field)
-        await asyncio.wrap_future(engine.accept(taken))
+        if not await _on_disk(engine.accept(taken)):
+            return problem(503, *_NOT_READY)
         return json({"results": results}, 202)
 
 
@@ -159,7 +170,8 @@ def _actions(app: FastAPI, engine: Engine, open_board: Callable[[], Board], cloc
             reason=asked.reason,
             payload=asked.payload,
         )
-        await asyncio.wrap_future(engine.submit([(action, at)]))
+        if not await _on_disk(engine.submit([(action, at)])):
+            return problem(503, *_NOT_READY)
         return json({"action_id": action.action_id}, 202)
 
 

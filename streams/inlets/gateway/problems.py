@@ -22,6 +22,7 @@ _ZH = {
     "TOO_LARGE": "请求体过大",
     "TOO_MANY": "条数过多",
     "NOT_FOUND": "不存在",
+    "NOT_READY": "服务已停止，未受理，请稍后重试",
     "LOOPBACK_ONLY": "未配置密钥时只接受本机请求",
 }
 
