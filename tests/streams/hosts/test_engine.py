@@ -34,7 +34,7 @@ def until(true, seconds=10.0):
 class Story:
     """An engine on a folder, with a clock that stands where it is put, and what it has heard."""
 
-    def __init__(self, city, folder):
+    def __init__(self, city, folder) -> None:
         self.now, self.heard = AT, []
         self.folder = folder
         self.engine = Engine(lambda: EmbeddedHost(city, folder, AT), clock=lambda: self.now, heard=self.heard.append)
@@ -109,7 +109,7 @@ def test_a_host_that_does_not_open_is_told_at_the_start():
 class Host:
     """A host whose disk is full: `accept` says so once the gate is open."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.entered, self.gate, self.closed = threading.Event(), threading.Event(), threading.Event()
 
     def accept(self, _batch):

@@ -221,24 +221,24 @@ def test_a_host_whose_folder_another_has_taken_over_writes_no_more(host, open_ho
     assert other.store.db.execute("SELECT COUNT(*) FROM cases").fetchone() == (1,)
 
 
-class Cut(Exception):
+class CutError(Exception):
     """The power goes."""
 
 
 class Failing:
     """A connection whose `left`-th statement from now fails, before it is carried out."""
 
-    def __init__(self, db, left):
+    def __init__(self, db, left) -> None:
         self.db, self.left = db, left
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> object:
         return getattr(self.db, name)
 
     def _count(self, text):
         if text != "ROLLBACK":
             self.left -= 1
             if self.left == 0:
-                raise Cut(text)
+                raise CutError(text)
 
     def execute(self, text, *values):
         self._count(text)
@@ -267,7 +267,7 @@ BATCH = [
 
 @pytest.mark.parametrize("reopen", [True, False], ids=["killed", "alive"])
 def test_a_failure_at_any_statement_leaves_nothing_half_done_and_work_goes_on(open_host, reopen):
-    """Cut the power at the first, second, third … statement of the work, until it gets through."""
+    """CutError the power at the first, second, third … statement of the work, until it gets through."""
     calm = open_host(folder="calm")
     calm.accept(BATCH)
     calm.drain()
@@ -281,7 +281,7 @@ def test_a_failure_at_any_statement_leaves_nothing_half_done_and_work_goes_on(op
         try:
             host.work()
             break
-        except Cut:
+        except CutError:
             cuts += 1
         mend(host)
         assert not host.store.db.in_transaction
@@ -298,7 +298,7 @@ def test_a_failure_at_any_statement_leaves_nothing_half_done_and_work_goes_on(op
 @pytest.mark.parametrize("left", [1, 2, 3])
 def test_a_failure_while_reports_are_taken_in_keeps_none_of_them(host, left):
     fail_at(host, left)
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         host.accept(BATCH)
     mend(host)
     assert host.store.reports_after(0, 10) == []

@@ -99,7 +99,7 @@ def test_whatever_stands_in_a_log_every_position_counts_at_most_once_and_in_orde
 class Writer:
     """A writer that knows the log as it was when it last looked, and goes on writing from that."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.fold = None
 
     def take_over(self, log):
