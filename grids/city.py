@@ -53,7 +53,7 @@ class City:
     @property
     def version(self) -> str:
         """The short name of the rules' version that receipts and cases carry."""
-        return self.rules.digest[:16]
+        return self.rules.version
 
     @property
     def zone(self) -> ZoneInfo:

@@ -68,6 +68,11 @@ class Rules:
     workers: tuple[Worker, ...]
     components: Mapping[str, Component]
 
+    @property
+    def version(self) -> str:
+        """The short name of the rules' version that receipts and cases carry."""
+        return self.digest[:16]
+
 
 def pack_digest(directory: Path) -> str:
     """Name a pack by its content: SHA-256 over names and bytes of its files, Markdown and hidden ones left out."""

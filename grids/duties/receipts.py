@@ -19,7 +19,7 @@ class RowVerdict(msgspec.Struct, frozen=True):
 
 
 class ReceiptPlace(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the decision was taken for: the place, how it was found, and the step from the reported datum."""
+    """Where the decision was taken for: the place, how surely it was found, and the position as it was reported."""
 
     cell: str
     district: str
@@ -33,6 +33,8 @@ class ReceiptPlace(msgspec.Struct, frozen=True, omit_defaults=True):
     lon: float | None = None
     lat: float | None = None
     datum: str = ""
+    confidence: float = 1.0
+    component: str = ""
 
 
 class CategoryStep(msgspec.Struct, frozen=True):

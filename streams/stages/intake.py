@@ -14,10 +14,8 @@ import numpy as np
 
 from grids import datum
 from grids.catalogue import CategoryError
-from grids.duties.receipts import CategoryStep, Receipt, ReceiptPlace, RowVerdict, sealed
-from grids.duties.resolution import Decision
+from grids.duties.routing import Question, answer
 from grids.locator import METHODS
-from grids.when import facts
 from streams.records import DeadLetter, Placement, RoutedReport
 
 if TYPE_CHECKING:
@@ -32,15 +30,8 @@ if TYPE_CHECKING:
 
 STAGE = "intake"
 
-NO_GRID, NOT_AN_INCIDENT = "NO_GRID", "NOT_AN_INCIDENT"
-
-_LEVELS = {4: "STREET", 3: "DISTRICT", 2: "DISTRICT", 1: "CITY"}
-"""Who commands at each severity (DOMAIN §4)."""
-
 _COARSE = 3
 """A position with fewer decimals than this in both axes (over 100 m) is not trusted to name a cell."""
-
-_NO_DECISION = Decision("", "", (), (), (), (), ())
 
 
 class RouteError(Exception):
@@ -87,65 +78,28 @@ def content_digest(report: Report) -> str:
 
 def _route_one(city: City, accepted: Accepted, place: Place, placement: Placement) -> RoutedReport:
     report = accepted.report
-    occurred = report.occurred_at or report.reported_at
-    local = occurred.astimezone(city.zone)
-    asked = facts(report.severity, report.urgency, local, place)
-    category = condition = ""
-    decision, outcome = _NO_DECISION, NOT_AN_INCIDENT
-    if report.matter == "INCIDENT":
-        try:
-            category = city.rules.catalogue.to_city(report.scheme or "", report.category or "", asked)
-        except CategoryError as error:
-            raise RouteError(error.reason, str(error)) from None
-        filing = city.rules.catalogue.condition(category, report.condition, local.date())
-        if filing is None and report.condition is not None:
-            named = [c.condition for c in city.rules.catalogue.conditions.get(category, ())]
-            raise RouteError(
-                "UNKNOWN_CONDITION", f"condition: {report.condition!r}; expected one of {', '.join(named)}"
-            )
-        condition = filing.condition if filing else ""
-        if place.cell:
-            component = city.rules.components.get(report.component_id or "")
-            decision = city.rules.duties.resolve(category, place, asked, local.date(), component)
-            outcome = decision.outcome
-        else:
-            outcome = NO_GRID
-    receipt = Receipt(
-        at=occurred,
-        place=ReceiptPlace(
-            cell=place.cell,
-            district=place.district,
-            street=place.street,
-            community=place.community,
-            desk=place.desk,
-            zones=place.zones,
-            area_class=place.area_class,
-            grid_version=city.cells.version,
-            method=placement.method,
-            lon=report.lon,
-            lat=report.lat,
-            datum=report.datum or city.rules.form.channel_datum.get(report.channel, "WGS84"),
-        ),
-        category=CategoryStep(report.scheme or "", report.category or "", category, condition),
-        duty_version=city.version,
-        lead=decision.lead,
-        cooperate=decision.cooperate,
-        supervise=decision.supervise,
-        approve=decision.approve,
-        enforce=decision.enforce,
-        outcome=outcome,
-        automation=city.rules.form.automation_of(
-            outcome=outcome,
-            channel=report.channel,
-            severity=report.severity,
-            matter=report.matter,
-            confidence=placement.confidence,
-        ),
-        level=_LEVELS[report.severity],
-        facts={"severity": report.severity, "urgency": report.urgency, "hour": local.hour},
-        rows=tuple(RowVerdict(*verdict) for verdict in decision.rows),
+    question = Question(
+        at=report.occurred_at or report.reported_at,
+        place=place,
+        scheme=report.scheme or "",
+        category=report.category or "",
+        condition=report.condition,
+        matter=report.matter,
+        channel=report.channel,
+        severity=report.severity,
+        urgency=report.urgency,
+        method=placement.method,
+        confidence=placement.confidence,
+        lon=report.lon,
+        lat=report.lat,
+        datum=report.datum or city.rules.form.channel_datum.get(report.channel, "WGS84"),
+        component=report.component_id or "",
     )
-    return RoutedReport(report, placement, sealed(receipt), content_digest(report))
+    try:
+        receipt = answer(city.rules, city.cells.version, question)
+    except CategoryError as error:
+        raise RouteError(error.reason, str(error)) from None
+    return RoutedReport(report, placement, receipt, content_digest(report))
 
 
 def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement] | RouteError]:
