@@ -30,7 +30,7 @@ def show(city: City, found: Summary) -> None:
     table.add_column(overflow="fold")
     table.add_row(
         "网格 grid",
-        f"{found.layers} 图层 layers, {found.units:,} 单元 units → {found.cells:,} 细胞 cells, "
+        f"{found.layers} 图层 layers, {found.units:,} 单元 units → {found.cells:,} 单元格 cells, "
         f"{found.grids:,} 网格 grids · 面积误差 area error {found.area_error:.1e}",
     )
     table.add_row(
