@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from datetime import timedelta
 
 import msgspec
@@ -12,9 +11,7 @@ from packs import SOUTH, STEP, WEST, point
 from scenes import BELLTOWER, CITY_DESK, EASTGATE, OFFICE, PARK, WHARF, make_report, when
 
 from grids import datum
-from grids.city import City
 from grids.duties.receipts import intact
-from grids.duties.selectors import Component
 from streams.records import DeadLetter, RoutedReport
 from streams.stages.acceptance import Accepted
 from streams.stages.intake import content_digest, route
@@ -149,17 +146,6 @@ def test_an_unknown_old_grid_places_nothing(city):
 def test_an_old_grid_helps_where_the_position_is_outside(city):
     found = routed(city, lon=WEST - 0.1234567, lat=SOUTH, source_layer="CG", source_grid="CG4")
     assert (found.placement.method, found.placement.desk) == ("CROSSWALK", "9901HT")
-
-
-@pytest.fixture(scope="module")
-def lit_city(city):
-    """The small city with a register of two components, one of them far outside."""
-    lon, lat = point(EASTGATE)
-    register = {
-        "M-1": Component("M-1", "C-01-01", lon, lat, "990100-WC", "990100-WC"),
-        "M-9": Component("M-9", "C-01-01", WEST - 0.2, lat, "", ""),
-    }
-    return City(dataclasses.replace(city.rules, components=register), city.cells)
 
 
 def test_a_component_is_where_the_register_says_if_the_report_doesnt_say(lit_city):
