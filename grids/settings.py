@@ -20,6 +20,13 @@ CAUTION = ("auto", "suggest", "manual")
 """Modes of automation from the boldest to the most cautious."""
 
 
+Matter = Literal["INCIDENT", "INQUIRY", "SUGGESTION", "PRAISE", "COMPLAINT"]
+Channel = Literal[
+    "GRID_WORKER", "HOTLINE", "PUBLIC_APP", "VIDEO", "SENSOR", "INSPECTION", "LEADER", "MEDIA", "DEPARTMENT"
+]
+Outcome = Literal["LEAD", "BACKSTOP", "DISPUTED", "NONE", "NO_GRID", "NOT_AN_INCIDENT"]
+"""What a report is about, how it came, and how its routing can end: a misspelt one in a pack would never apply."""
+
 AT_LEAST_ONE = msgspec.Meta(min_length=1)
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -93,10 +100,10 @@ class AutomationRule(_Form, frozen=True):
 
     steps: list[str]
     mode: str
-    outcomes: list[str] | None = None
-    channels: list[str] | None = None
-    severities: list[int] | None = None
-    matters: list[str] | None = None
+    outcomes: list[Outcome] | None = None
+    channels: list[Channel] | None = None
+    severities: list[Literal[1, 2, 3, 4]] | None = None
+    matters: list[Matter] | None = None
     min_confidence: float = 0.0
 
     def applies(
@@ -132,7 +139,7 @@ class CityForm(_Form, frozen=True):
     tolerances: Tolerances = Tolerances()
     hours: Hours = Hours()
     zone: list[ZoneForm] = msgspec.field(default_factory=list)
-    channel_datum: dict[str, str] = msgspec.field(default_factory=dict)
+    channel_datum: dict[Channel, str] = msgspec.field(default_factory=dict)
     limits: StepLimits = StepLimits()
     automation: list[AutomationRule] = msgspec.field(default_factory=list)
     approvers: dict[str, str] = msgspec.field(default_factory=dict)
@@ -238,6 +245,6 @@ def convert(form: type[FormT], raw: dict[str, Any], path: Path, problems: Proble
     except msgspec.ValidationError as error:
         text, _, where = str(error).partition(" - at ")
         problems.note(
-            path.name, 0, where.strip("`").removeprefix("$."), text, "the form described in docs/city-pack.md"
+            path.name, 0, where.strip("`").rpartition("$.")[2], text, "the form described in docs/city-pack.md"
         )
         return None

@@ -12,12 +12,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from grids.duties.receipts import Receipt
+from grids.settings import Channel, Matter
 
-Matter = Literal["INCIDENT", "INQUIRY", "SUGGESTION", "PRAISE", "COMPLAINT"]
 Net = Literal["ZZ", "CG", "YJ", "HB", "MS"]
-Channel = Literal[
-    "GRID_WORKER", "HOTLINE", "PUBLIC_APP", "VIDEO", "SENSOR", "INSPECTION", "LEADER", "MEDIA", "DEPARTMENT"
-]
 Datum = Literal["CGCS2000", "WGS84", "GCJ02", "BD09"]
 Urgency = Literal["NORMAL", "URGENT", "CRITICAL"]
 Method = Literal["POINT", "SNAP", "COMPONENT", "CROSSWALK", "ADDRESS", "MANUAL", "NONE"]

@@ -39,6 +39,9 @@ def city(**changes: object) -> tuple[CityForm | None, Problems]:
     return convert(CityForm, {**CITY, **changes}, Path("city.toml"), problems), problems
 
 
+RULE = {"steps": ["ACCEPT"], "mode": "auto"}
+
+
 def automation(*rules: AutomationRule, **matter: object) -> dict[str, str]:
     form = CityForm("1", "市", "City", "Asia/Shanghai", "EPSG:4544", "ZZ", [], automation=list(rules))
     return form.automation_of(**{**MATTER, **matter})  # type: ignore[arg-type]
@@ -71,6 +74,11 @@ def test_what_a_city_leaves_out_has_the_standards_values():
         ({"desk": "990100"}, "desk", "Expected `array`, got `str`"),
         ({"limits": {"sign": {"NORMAL": 2}}}, "limits.sign[...]", "Expected `str`, got `int`"),
         ({"automation": [{"steps": ["ACCEPT"]}]}, "automation[0]", "Object missing required field `mode`"),
+        ({"automation": [RULE | {"outcomes": ["LEED"]}]}, "automation[0].outcomes[0]", "Invalid enum value 'LEED'"),
+        ({"automation": [RULE | {"channels": ["SMS"]}]}, "automation[0].channels[0]", "Invalid enum value 'SMS'"),
+        ({"automation": [RULE | {"matters": ["EVENT"]}]}, "automation[0].matters[0]", "Invalid enum value 'EVENT'"),
+        ({"automation": [RULE | {"severities": [0]}]}, "automation[0].severities[0]", "Invalid enum value 0"),
+        ({"channel_datum": {"HOTLNE": "GCJ02"}}, "channel_datum", "Invalid enum value 'HOTLNE'"),
         ({"illustrative": "yes"}, "illustrative", "Expected `bool`, got `str`"),
     ],
 )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from grids.city import City
     from grids.duties.selectors import Component
+    from grids.settings import Channel
 
 REPORTERS = (0.82, 0.13, 0.05)
 """Shares of incidents with one, two and three reporters."""
@@ -33,7 +34,7 @@ REPORTERS = (0.82, 0.13, 0.05)
 REPEATED, UPDATED, LATE, WRONG_DATUM, OTHER_MATTER = 0.03, 0.02, 0.02, 0.01, 0.05
 """Shares of reports that are sent twice, sent again with a later state, late, in the wrong datum, no incident."""
 
-_CHANNELS = (
+_CHANNELS: tuple[tuple[Channel, float, float], ...] = (
     ("GRID_WORKER", 0.42, 6.0),
     ("HOTLINE", 0.18, 25.0),
     ("PUBLIC_APP", 0.16, 15.0),
@@ -202,7 +203,7 @@ class _Maker:
             report_id=self._uuid(at),
             system=system,
             system_no=number,
-            channel=channel,  # type: ignore[arg-type]
+            channel=channel,
             net=catalogue[what.category].net,  # type: ignore[arg-type]
             reported_at=at,
             occurred_at=what.at,
@@ -224,7 +225,7 @@ class _Maker:
             report.self_handled = True
         return report
 
-    def _position(self, what: _Incident, channel: str, error: float) -> tuple[float, float]:
+    def _position(self, what: _Incident, channel: Channel, error: float) -> tuple[float, float]:
         """Return where the reporter says it is, in the datum of the channel, or wrongly in another."""
         rng = self.rng
         east, north = rng.gauss(0, error), rng.gauss(0, error)
