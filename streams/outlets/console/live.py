@@ -26,13 +26,17 @@ _SAMPLES = 500
 
 
 class _Open(NamedTuple):
-    """What the page needs of an open case; `due` is set while its handling clock runs."""
+    """What the page needs of an open case.
+
+    `due` is set while its handling clock runs; `in_time` says how it was finished last, None before.
+    """
 
     desk: str
     street: str
     unit: str
     category: str
     due: datetime | None
+    in_time: bool | None = None
 
 
 class FeedLine(msgspec.Struct):
@@ -107,9 +111,11 @@ class Live:
                 running = due[1] if due and due[0].since else None
                 self._open[case.case_no] = self._open[case.case_no]._replace(due=running)
                 if case.finished_at and due:
-                    self._finished(case.desk, in_time=not due[0].overdue)
+                    self._open[case.case_no] = self._finished(self._open[case.case_no], in_time=not due[0].overdue)
                 if case.dispatched_at and case.reported_at:
                     self._dispatch.append((case.dispatched_at - case.reported_at).total_seconds())
+                elif case.reported_at:
+                    self._reported[case.case_no] = case.reported_at
                 if case.state in ENDS:
                     self._end(case.case_no)
             for name in ("repeats", "updates", "merged"):
@@ -185,7 +191,7 @@ class Live:
             if clock.name == HANDLE:
                 case = case._replace(due=clock.due if clock.since else None)
                 if step.verb == "FINISH":
-                    self._finished(case.desk, in_time=not clock.overdue)
+                    case = self._finished(case, in_time=not clock.overdue)
         self._open[step.case_no] = case
         if step.verb == "DISPATCH" and step.case_no in self._reported:
             self._dispatch.append((step.at - self._reported.pop(step.case_no)).total_seconds())
@@ -213,9 +219,11 @@ class Live:
     def _keep(self, case_no: str, desk: str, street: str, unit: str, category: str) -> None:
         self._open[case_no] = _Open(desk, street, unit, category, None)
 
-    def _finished(self, desk: str, *, in_time: bool) -> None:
-        self._counts["finished", desk] += 1
-        self._counts["in_time", desk] += in_time
+    def _finished(self, case: _Open, *, in_time: bool) -> _Open:
+        """Count a case as finished once, and in time by its last finish: work done anew is no second case."""
+        self._counts["finished", case.desk] += case.in_time is None
+        self._counts["in_time", case.desk] += in_time - bool(case.in_time)
+        return case._replace(in_time=in_time)
 
     def _end(self, case_no: str) -> None:
         case = self._open.pop(case_no)
