@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC
+
+import msgspec
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from scenes import BELLTOWER, OTHER_OFFICE, Scene, make_report, when
+
+from streams.outlets.console import Live, add_console, street_shapes
+
+
+def state_of(scene, at, cut=None):
+    """Return the page's state at a moment, heard from the beginning or taken up after `cut` batches of effects."""
+    live = Live(scene.city.rules)
+    for effects in scene.told[:cut]:
+        live.hear(effects)
+    return live.state(when(at))
+
+
+def row(state, desk="990101"):
+    return next(found for found in state.desks if found.desk == desk)
+
+
+def test_an_empty_city_shows_its_name_and_all_its_desks(city):
+    state = Live(city.rules).state(when("03-02 09:00"))
+    assert (state.city_zh, state.city_en) == ("双江市", "Twin Rivers")
+    assert [found.desk for found in state.desks] == ["990100", "990101", "990102", "9901HT"]
+    assert (state.cases, state.closed, state.dispatch_seconds, state.feed) == (0, 0, None, [])
+
+
+def test_open_overdue_finished_and_closed_cases_are_counted_by_desk_and_street(auto):
+    in_time = auto.report("03-02 09:00")
+    late, left = auto.report("03-02 09:00"), auto.report("03-02 09:00")
+    for number, at in ((in_time, "03-02 10:00"), (late, "03-02 16:00")):
+        for verb in ("SIGN", "START", "FINISH"):
+            auto.act(number, verb, at)
+    auto.act(in_time, "CHECK_PASS", "03-02 16:10")
+    assert auto[left].state == "DISPATCHED"
+    state = state_of(auto, "03-02 16:30")
+    found = row(state)
+    assert (found.open, found.overdue, found.finished, found.in_time, found.closed) == (2, 1, 2, 1, 1)
+    assert state.streets == {BELLTOWER: (2, 1)}
+    assert (state.cases, state.closed) == (3, 1)
+    assert row(state_of(auto, "03-02 14:00")).overdue == 0
+
+
+def test_a_returned_case_is_not_overdue_while_its_clock_stands_still(scene):
+    number = scene.bring("DISPATCHED", "03-02 09:00")
+    assert row(state_of(scene, "03-02 15:01")).overdue == 1
+    scene.act(number, "RETURN", "03-02 10:00")
+    assert row(state_of(scene, "03-02 15:01")).overdue == 0
+    scene.act(number, "REDISPATCH", "03-02 15:00", unit=OTHER_OFFICE)
+    assert row(state_of(scene, "03-02 15:01")).overdue == 0
+
+
+def test_the_feed_shows_the_latest_first_and_names_the_unit(auto):
+    number = auto.report("03-02 09:00")
+    feed = state_of(auto, "03-02 09:01").feed
+    assert [line.verb for line in feed] == ["DISPATCH", "FILE", "ACCEPT", "REPORT"]
+    assert feed[0].case_no == number
+    assert (feed[0].unit_zh, feed[0].unit_en) == ("钟楼街道办事处", "Belltower Office")
+    assert (feed[0].category_zh, feed[0].category_en) == ("暴露生活垃圾", "Exposed litter")
+    for minute in range(20):
+        auto.report(f"03-02 09:{minute + 10}")
+    assert len(state_of(auto, "03-02 10:00").feed) == 30
+
+
+def test_what_is_no_incident_is_not_on_the_page(auto):
+    number = auto.report("03-02 09:00", matter="PRAISE")
+    auto.act(number, "ACCEPT", "03-02 09:05")
+    auto.act(number, "CLOSE", "03-02 09:06")
+    state = state_of(auto, "03-02 09:10")
+    assert (state.cases, state.closed, state.feed) == (0, 0, [])
+
+
+def test_duplicates_dead_letters_alerts_and_the_median_time_to_dispatch_are_told(scene):
+    report = make_report(when("03-02 09:00"), severity=1)
+    scene.send(report, when("03-02 09:00"))
+    scene.send(report, when("03-02 09:00"))
+    number = scene.transitions[0].case_no
+    scene.act(number, "FILE", "03-02 09:01")
+    for verb in ("ACCEPT", "FILE", "DISPATCH"):
+        scene.act(number, verb, "03-02 09:02")
+    state = state_of(scene, "03-02 09:02")
+    assert (state.duplicates, state.dead_letters, state.dispatch_seconds) == (1, 1, 120.0)
+    assert [alert.desk for alert in state.alerts] == ["990100", "990101"]
+
+
+def test_work_done_anew_is_no_second_case(scene):
+    number = scene.bring("CHECKING", "03-02 10:00")
+    scene.act(number, "CHECK_FAIL", "03-02 11:00")
+    assert (row(state_of(scene, "03-02 11:00")).finished, row(state_of(scene, "03-02 11:00")).in_time) == (1, 1)
+    scene.act(number, "FINISH", "03-05 11:00")
+    assert (row(state_of(scene, "03-05 11:00")).finished, row(state_of(scene, "03-05 11:00")).in_time) == (1, 0)
+
+
+@pytest.mark.parametrize("cut", range(1, 13))
+def test_a_page_taken_up_from_the_file_goes_on_like_one_that_was_never_closed(auto, cut):
+    first = auto.report("03-02 09:00")
+    auto.report("03-02 09:00", severity=2)
+    auto.report("03-02 09:00", self_handled=True)
+    auto.send(make_report(when("03-02 09:00"), system_no=auto[first].sources[0].system_no), when("03-02 09:01"))
+    for verb, at in (("SIGN", "10:00"), ("START", "10:00"), ("FINISH", "14:00"), ("CHECK_FAIL", "14:10")):
+        auto.act(first, verb, f"03-02 {at}")
+    auto.act(first, "FINISH", "03-02 14:20")
+    auto.act(first, "CHECK_PASS", "03-02 14:30")
+    auto.report("03-02 16:30", category="E-02-02")
+    steady = state_of(auto, "03-02 17:00")
+
+    before = Scene(auto.city)
+    for item in auto.items[:cut]:
+        before.give(item.desk, item.at, item.body)
+    live = Live(auto.city.rules)
+    counters = {name: before.count(name) for name in ("repeats", "updates", "merged")}
+    live.restore(before.book.cases.values(), counters, len(before.dead))
+    for effects in auto.told[cut:]:
+        live.hear(effects)
+    restored = live.state(when("03-02 17:00"))
+    for name in ("cases", "closed", "duplicates", "dead_letters", "desks", "streets", "dispatch_seconds"):
+        assert getattr(restored, name) == getattr(steady, name), name
+
+
+def test_the_page_asks_for_nothing_from_anywhere_else(city):
+    app, live = FastAPI(), Live(city.rules)
+    add_console(app, live, street_shapes(city), lambda: when("03-02 09:00").astimezone(UTC))
+    client = TestClient(app)
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "http://" not in page.text.replace("http://www.w3.org", "")
+    assert "https://" not in page.text
+    drawn = client.get("/console/map")
+    assert drawn.headers["content-encoding"] == "gzip"
+    assert len(drawn.json()["streets"]) == 4
+    told = client.get("/console/state").json()
+    assert told["city_zh"] == "双江市"
+    assert told["now"].startswith("2026-03-02T09:00:00")
+    assert json.loads(msgspec.json.encode(live.state(when("03-02 09:00"))))["desks"] == told["desks"]
