@@ -171,12 +171,16 @@ class Duties:
                     standing[row.role].append((row.specificity(day), row, units))
                 else:
                     verdicts.append(Verdict(row.row, row.role, named, won=False, why="NO_SUCH_UNIT_HERE"))
-        winners = {role: _winners(role, standing[role], verdicts, day) for role in ROLES}
+        backstops = standing.pop(BACKSTOP)
+        winners = {role: _winners(role, rows, verdicts, day) for role, rows in standing.items()}
         lead = winners[LEAD]
         outcome = LEAD if len(lead) == 1 else DISPUTED if lead else NONE
-        if outcome == NONE and winners[BACKSTOP]:
-            lead = winners[BACKSTOP]
+        if outcome == NONE and backstops:
+            lead = _winners(BACKSTOP, backstops, verdicts, day)
             outcome = BACKSTOP if len(lead) == 1 else DISPUTED
+        else:
+            for _, row, units in backstops:
+                verdicts.append(Verdict(row.row, BACKSTOP, ";".join(units), won=False, why="NOT_NEEDED"))
         doer = lead[0] if outcome in (LEAD, BACKSTOP) else ""
         return Decision(
             outcome,
