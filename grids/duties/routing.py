@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from grids import datum
-from grids.catalogue import CategoryError
+from grids.catalogue import CITY, CategoryError
 from grids.duties.receipts import CategoryStep, Receipt, ReceiptPlace, RowVerdict, intact, sealed
 from grids.duties.resolution import Decision
+from grids.locator import METHODS
 from grids.when import facts
 
 if TYPE_CHECKING:
@@ -129,6 +130,27 @@ def answer(rules: Rules, grid_version: str, question: Question) -> Receipt:
             rows=tuple(RowVerdict(*verdict) for verdict in decision.rows),
         )
     )
+
+
+def ask(city: City, position: tuple[float, float], category: str, at: datetime, severity: int = 4) -> Receipt:
+    """Answer for a WGS-84 position (longitude, latitude) and a city leaf or `SCHEME:CODE`, as for a report there.
+
+    Raises CategoryError if the category is unknown.
+    """
+    index, method, _ = city.locator.locate_one(*position)
+    scheme, _, code = category.rpartition(":")
+    question = Question(
+        at=at,
+        place=city.cell_places[index] if index >= 0 else city.rules.places.nowhere,
+        scheme=scheme or CITY,
+        category=code,
+        severity=severity,
+        method=METHODS[method],
+        lon=position[0],
+        lat=position[1],
+        datum="WGS84",
+    )
+    return answer(city.rules, city.cells.version, question)
 
 
 def recheck(city: City, receipt: Receipt) -> list[Difference]:

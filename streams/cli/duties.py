@@ -12,7 +12,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from grids.catalogue import CITY, CategoryError
+from grids.catalogue import CategoryError
 from grids.city import City, open_city
 from grids.duties.compare import compare
 from grids.duties.faults import Finding
@@ -20,7 +20,7 @@ from grids.duties.lint import lint
 from grids.duties.proof import Proof, prove
 from grids.duties.readable import LANGUAGES, in_words
 from grids.duties.receipts import Receipt
-from grids.duties.routing import Question, answer, recheck
+from grids.duties.routing import ask, recheck
 from grids.errors import PackError
 from grids.rules import read_rules
 from streams.cli import console
@@ -127,7 +127,7 @@ def who(
         raise typer.BadParameter(f"{language!r}; expected one of {' '.join(LANGUAGES)}", param_hint="--lang")
     opened = open_city(city, cache_dir())
     try:
-        receipt = ask(opened, lon, lat, category, _moment(at, opened), severity)
+        receipt = ask(opened, (lon, lat), category, _moment(at, opened), severity)
     except CategoryError as error:
         console.fail(error)
         raise typer.Exit(console.BAD_INPUT) from error
@@ -138,24 +138,6 @@ def who(
     for label, text in in_words(receipt, opened.rules, language):
         table.add_row(f"[bold]{label}[/]", text)
     console.out.print(table)
-
-
-def ask(city: City, lon: float, lat: float, category: str, at: datetime, severity: int) -> Receipt:
-    """Answer for one WGS-84 position; CategoryError if the category is unknown."""
-    index, method, _ = city.locator.locate_one(lon, lat)
-    scheme, _, code = category.rpartition(":")
-    question = Question(
-        at=at,
-        place=city.cell_places[index] if index >= 0 else city.rules.places.nowhere,
-        scheme=scheme or CITY,
-        category=code,
-        severity=severity,
-        method=("POINT", "SNAP", "NONE")[method],
-        lon=lon,
-        lat=lat,
-        datum="WGS84",
-    )
-    return answer(city.rules, city.cells.version, question)
 
 
 @app.command("check-receipt")

@@ -11,6 +11,7 @@ import uvicorn
 from streams.hosts.embedded.engine import Engine, wall_clock
 from streams.hosts.embedded.host import EmbeddedHost
 from streams.inlets.gateway.app import make_app
+from streams.inlets.gateway.places import add_places
 from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.console import Live, add_console, street_shapes
 from streams.outlets.metrics import Metrics
@@ -91,6 +92,7 @@ class Service:
 def make_service_app(service: Service) -> FastAPI:
     """Build the web application of a service: gateway and live page."""
     app = make_app(service.engine, service.board, service.metrics, service.clock)
+    add_places(app, service.city, service.clock)
     add_console(app, service.live, street_shapes(service.city), service.clock)
     return app
 
