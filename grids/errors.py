@@ -25,7 +25,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Say it on one line: file, row, field, what was found, what was expected."""
-        where = self.file + (f", row {self.row}" if self.row else "") + (f", {self.field}" if self.field else "")
+        where = ", ".join(part for part in (self.file, f"row {self.row}" if self.row else "", self.field) if part)
         return f"{where}: {self.found}; expected {self.expected}"
 
 

@@ -14,7 +14,10 @@ from grids.components import read_components
 from grids.datum import DATUMS
 from grids.duties.resolution import Duties
 from grids.duties.rows import read_duties
+from grids.errors import LayerError
+from grids.geofiles import parse_crs
 from grids.places import Area, AreaClass, Desk, Places, Zone, read_area_classes, read_areas
+from grids.projection import is_metric
 from grids.settings import (
     CAUTION,
     STEPS,
@@ -184,6 +187,7 @@ def _check_form(form: CityForm, problems: Problems) -> None:
         ZoneInfo(form.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, such as Asia
         problems.note("city.toml", 0, "timezone", repr(form.timezone), "a time zone such as Asia/Shanghai")
+    _check_crs(form, problems)
     for field, name in (("datum", form.datum), *((f"channel_datum.{k}", v) for k, v in form.channel_datum.items())):
         if name not in DATUMS:
             problems.note("city.toml", 0, field, repr(name), "one of " + " ".join(sorted(DATUMS)))
@@ -200,6 +204,17 @@ def _check_form(form: CityForm, problems: Problems) -> None:
         _check_limit(f"limits.{step}", getattr(form.limits, step), problems)
     for urgency in URGENCIES:
         _check_limit(f"limits.sign.{urgency}", form.limits.sign.get(urgency, ""), problems)
+
+
+def _check_crs(form: CityForm, problems: Problems) -> None:
+    try:
+        crs = parse_crs(form.crs, "city.toml")
+    except LayerError as error:
+        problems.extend(error.problems)
+        return
+    if not is_metric(crs):
+        expected = "a projection in metres, such as EPSG:4544"
+        problems.note("city.toml", 0, "crs", f"{form.crs!r} ({crs.name})", expected)
 
 
 def _check_limit(field: str, text: str, problems: Problems) -> None:
@@ -224,6 +239,9 @@ def _check_layers(layers: LayersForm, form: CityForm, directory: Path, problems:
     for number, layer in enumerate(layers.layer):
         if nets.count(layer.net) > 1:
             problems.note("layers.toml", 0, f"layer[{number}].net", repr(layer.net), "a net that no other layer has")
+        if layer.datum not in DATUMS:
+            expected = "one of " + " ".join(sorted(DATUMS))
+            problems.note("layers.toml", 0, f"layer[{number}].datum", repr(layer.datum), expected)
         path = (directory / layer.file).resolve()
         if not path.is_relative_to(directory.resolve()) or not path.is_file():
             problems.note("layers.toml", 0, f"layer[{number}].file", repr(layer.file), "a file below the pack")

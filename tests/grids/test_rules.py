@@ -123,6 +123,22 @@ BELOW = "a file below the pack"
             ("timezone", "'Asia'", "a time zone such as Asia/Shanghai"),
         ),
         ("city.toml", 'base = "ZZ"', 'base = "XX"', ("base", "'XX'", "a net of layers.toml: ZZ CG YJ")),
+        (
+            "city.toml",
+            'crs = "EPSG:4544"',
+            'crs = "EPSG:99"',
+            ("crs", "'EPSG:99'", "a coordinate reference system, such as EPSG:4544"),
+        ),
+        (
+            "city.toml",
+            'crs = "EPSG:4544"',
+            'crs = "EPSG:4490"',
+            (
+                "crs",
+                "'EPSG:4490' (China Geodetic Coordinate System 2000)",
+                "a projection in metres, such as EPSG:4544",
+            ),
+        ),
         ("city.toml", 'code = "9901HT"', 'code = "HT"', ("desk[3].code", "'HT'", A_DESK)),
         (
             "city.toml",
@@ -215,6 +231,7 @@ BELOW = "a file below the pack"
             'net = "YJ"',
             ("layer[1].net", "'YJ'", "a net that no other layer has"),
         ),
+        ("layers.toml", 'net = "CG"', 'net = "CG"\ndatum = "WGS"', ("layer[1].datum", "'WGS'", A_DATUM)),
         ("layers.toml", "layers/cg.geojson", "layers/xx.geojson", ("layer[1].file", "'layers/xx.geojson'", BELOW)),
         ("layers.toml", "layers/cg.geojson", "../../etc/passwd", ("layer[1].file", "'../../etc/passwd'", BELOW)),
     ],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.errors import PackError, Problem
+from grids.errors import PackError, Problem, Problem
 from grids.tables import OPEN_END, OPEN_START, Problems, Row, parse_time, read_rows, read_toml
 
 if TYPE_CHECKING:
@@ -214,6 +214,10 @@ def test_all_problems_are_raised_at_once_in_the_order_of_files_and_rows():
         "a.csv, row 10, x: 1; expected 2",
         "b.csv, row 2, x: 1; expected 2",
     ]
+
+
+def test_a_problem_of_no_file_begins_with_its_field():
+    assert str(Problem("", 0, "--datum", "'X'", "one of GCJ02 WGS84")) == "--datum: 'X'; expected one of GCJ02 WGS84"
 
 
 def test_no_problem_raises_nothing():
