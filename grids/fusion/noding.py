@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from grids.fusion.snapround import node
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -61,18 +63,17 @@ class Borders:
         return found
 
 
-def planar_faces(polygons: NDArray[Any]) -> Faces:
+def planar_faces(polygons: NDArray[Any], *, tile_m: float | None = None, run: Any = map) -> Faces:
     """Cut the plane along the boundaries of `polygons` (metric coordinates) into the faces between them.
 
-    Layers repeat each other's lines vertex by vertex (a coast, a river), so equal segments are thrown together
-    before they are noded: on four real layers that leaves 96,000 of 329,000, and noding takes a tenth.
+    The work is done in tiles of `tile_m` metres (default: by the number of segments), which `run` maps over; that
+    changes nothing in the faces.
     """
-    rings = shapely.get_rings(shapely.get_parts(polygons))
-    start, end, _ = _segments(rings)
-    segments = np.unique(np.hstack((start, end)), axis=0) if len(start) else np.empty((0, 4), dtype=np.int64)
-    lines = shapely.linestrings(segments.reshape(-1, 2, 2) * GRID_M)
-    noded = shapely.union_all(shapely.line_merge(shapely.multilinestrings(lines)), grid_size=GRID_M)
-    found = shapely.normalize(shapely.get_parts(shapely.polygonize(shapely.get_parts(noded))))
+    start, end, _ = _segments(shapely.get_rings(shapely.get_parts(polygons)))
+    tile = None if tile_m is None else round(tile_m / GRID_M)
+    pieces = node(np.hstack((start, end)), tile=tile, run=run)
+    found = shapely.get_parts(shapely.polygonize(shapely.linestrings(pieces.reshape(-1, 2, 2) * GRID_M)))
+    found = shapely.normalize(found)
     inside = shapely.get_coordinates(shapely.point_on_surface(found))
     order = np.lexsort((inside[:, 1], inside[:, 0]))
     return Faces(found[order], inside[order])
@@ -92,9 +93,11 @@ def shared_borders(polygons: NDArray[Any]) -> Borders:
     length = np.hypot(*(end - start).T) * GRID_M
     left = np.concatenate((np.minimum(owner[second], owner[second - 1]), np.full(len(single), OUTSIDE)))
     right = np.concatenate((np.maximum(owner[second], owner[second - 1]), owner[single]))
-    pairs, where = np.unique(np.column_stack((left, right)), axis=0, return_inverse=True)
-    total = np.bincount(where.ravel(), weights=np.concatenate((length[second], length[single])), minlength=len(pairs))
-    return Borders(pairs[:, 0], pairs[:, 1], total.astype(np.float64))
+    keys = (left + 1) * (len(polygons) + 1) + right
+    pairs, where = np.unique(keys, return_inverse=True)
+    total = np.bincount(where, weights=np.concatenate((length[second], length[single])), minlength=len(pairs))
+    left, right = np.divmod(pairs, len(polygons) + 1)
+    return Borders(left - 1, right, total.astype(np.float64))
 
 
 def connected(count: int, left: Iterable[int], right: Iterable[int]) -> Ints:
