@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.errors import PackError, Problem, Problem
+from grids.errors import PackError, Problem
 from grids.tables import OPEN_END, OPEN_START, Problems, Row, parse_time, read_rows, read_toml
 
 if TYPE_CHECKING:
