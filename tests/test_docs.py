@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tomllib
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,13 +13,14 @@ import msgspec
 import pytest
 
 from grids import settings
-from grids.duties import receipts
+from grids.duties import readable, receipts
 from streams import records
 from streams.inlets.gateway import problems
 from streams.ledger import records as ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
+CHENGDU = ROOT / "config" / "chengdu"
 RECORDS = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
 PACK = (ROOT / "docs" / "city-pack.md").read_text(encoding="utf-8")
 
@@ -111,7 +113,37 @@ def test_every_key_of_a_packs_toml_files_is_explained(form):
     assert [name for name in form.__struct_fields__ if name not in explained] == []
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "config" / "chengdu").glob("*.csv")), ids=lambda file: file.name)
+def _blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", PACK, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_every_row_of_an_example_stands_in_the_demo_pack():
+    lines = {line for file in CHENGDU.glob("*.csv") for line in file.read_text(encoding="utf-8-sig").splitlines()}
+    assert [line for block in _blocks("csv") for line in block.splitlines() if line not in lines] == []
+
+
+def test_every_toml_example_stands_in_the_demo_pack_or_is_a_default():
+    tables = [tomllib.loads(file.read_text(encoding="utf-8")) for file in CHENGDU.glob("*.toml")]
+    for block in _blocks("toml"):
+        for name, stated in tomllib.loads(block).items():
+            known = [table.get(name) for table in tables]
+            if isinstance(stated, list):
+                assert any(stated[0] in (found or []) for found in known), block
+            else:
+                assert stated in known, block
+
+
+def test_every_verdict_of_a_row_and_every_rule_of_the_lint_is_explained():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "grids" / "duties").glob("*.py"))
+    verdicts = set(readable._WHY["zh"])
+    assert [why for why in sorted(verdicts) if why not in RECORDS or why not in PACK] == []
+    rules = set(re.findall(r"\"(L[0-9]+)\"", sources))
+    explained = set(re.findall(r"^\| (L[0-9]+) \|", PACK, flags=re.MULTILINE))
+    assert rules - explained == set()
+    assert explained == {f"L{number}" for number in range(1, 13)}
+
+
+@pytest.mark.parametrize("file", sorted(CHENGDU.glob("*.csv")), ids=lambda file: file.name)
 def test_every_table_of_the_demo_pack_has_its_header_as_an_example(file):
     header = file.read_text(encoding="utf-8-sig").splitlines()[0]
     assert header in PACK

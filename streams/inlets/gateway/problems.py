@@ -22,6 +22,10 @@ _ZH = {
     "TOO_LARGE": "请求体过大",
     "TOO_MANY": "条数过多",
     "NOT_FOUND": "不存在",
+    "UNKNOWN_CATEGORY": "类别不在目录中或不是小类",
+    "UNMAPPED_CATEGORY": "类别未映射到本市目录",
+    "AMBIGUOUS_CATEGORY": "类别映射到多个本市小类",
+    "UNKNOWN_CONDITION": "没有这一立案条件",
     "NOT_READY": "服务已停止，未受理，请稍后重试",
     "LOOPBACK_ONLY": "未配置密钥时只接受本机请求",
 }
