@@ -34,6 +34,8 @@ def route_file(
 
     Example: onegrid route --city config/chengdu --reports reports.ndjson --out routed.ndjson
     """
+    if out.resolve() == reports.resolve():
+        raise typer.BadParameter(f"{out} is the file to read; expected another", param_hint="--out")
     with console.progress(quiet=as_json) as step:
         opened = open_city(city, cache_dir(), step)
     started, counts, outcomes = time.perf_counter(), Counter[str](), Counter[str]()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MONDAY = "2026-03-02"
 """The day a simulation begins unless told otherwise: an ordinary working week."""
 
+_AHEAD = 800
+"""Days of the calendar that a simulation may need: a year of reports, and the deadlines after it."""
+
 
 def simulate(
     city: Annotated[Path, typer.Option("--city", help="The city pack.")],
@@ -64,11 +67,16 @@ def simulate(
 
 
 def first_moment(city: City, day: str) -> datetime:
-    """Return midnight of a day in the city. Raises typer.BadParameter if it is no ISO date."""
+    """Return midnight of a day in the city. Raises typer.BadParameter if it is no ISO date of the calendar."""
+    calendar = city.rules.calendar
+    last = calendar.first + timedelta(days=calendar.days - _AHEAD)
     try:
-        return datetime.combine(date.fromisoformat(day), datetime.min.time(), city.zone)
-    except ValueError as error:
-        raise typer.BadParameter(f"{day!r}; expected a day as 2026-03-02") from error
+        found = date.fromisoformat(day)
+    except ValueError:
+        found = date.min
+    if not calendar.first <= found <= last:
+        raise typer.BadParameter(f"{day!r}; expected a day as 2026-03-02, from {calendar.first} to {last}")
+    return datetime.combine(found, datetime.min.time(), city.zone)
 
 
 def arrivals_of(week: Simulation) -> list[Arrival]:
