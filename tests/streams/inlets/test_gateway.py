@@ -218,7 +218,7 @@ _FIELDS = st.sampled_from(sorted(make_report(AT).__struct_fields__))
 _MUTANTS = st.dictionaries(_FIELDS, _JSON, max_size=3).map(lambda change: json.dumps({**body(), **change}).encode())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.one_of(st.binary(max_size=200), _JSON.map(lambda value: json.dumps(value).encode()), _MUTANTS),
     st.sampled_from(["application/json", "application/x-ndjson", "text/plain", ""]),
@@ -229,7 +229,7 @@ def test_no_bytes_whatever_give_a_server_error_or_stop_the_engine(old_gate, cont
     assert old_gate.client.get("/healthz").status_code == 200
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.fixed_dictionaries(
         {"verb": st.sampled_from(["DISPATCH", "REDISPATCH", "FILE", "ASSIGN", "FINISH", "RETURN", "?"]) | st.text()},
