@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import traceback
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -104,7 +105,10 @@ class Engine:
                 pass
         except BaseException as error:  # noqa: BLE001 - a broken disk must show in /healthz, not only in a log
             self.failure = error
-            _log.exception("engine stopped", error=str(error))
+            # No exception info: a traceback rendered with its locals would put reports' texts into the log.
+            _log.error(
+                "engine stopped", error=repr(error), where=traceback.format_tb(error.__traceback__)[-1].strip()
+            )
         finally:
             self._fail_waiting(self.failure or RuntimeError("the engine has stopped"))
             host.close()
