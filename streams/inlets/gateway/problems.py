@@ -15,7 +15,7 @@ _ZH = {
     "UNKNOWN_FIELD": "未知字段",
     "MISSING_FIELD": "缺少必填字段",
     "BAD_FIELD": "字段类型或取值不符",
-    "BAD_TIME": "时间须带时区偏移",
+    "BAD_TIME": "时间不合法（须带时区偏移）",
     "FUTURE": "时间在未来",
     "TOO_OLD": "上报时间过早",
     "BAD_POSITION": "坐标不合法",
