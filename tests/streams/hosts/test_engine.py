@@ -6,11 +6,12 @@ from datetime import UTC, timedelta
 
 import msgspec
 import pytest
+from fastapi.testclient import TestClient
 from scenes import make_report, when
 
 from streams.hosts.embedded import EmbeddedHost
 from streams.hosts.embedded.engine import Engine, wall_clock
-from streams.hosts.embedded.service import Service, bind
+from streams.hosts.embedded.service import Service, bind, make_service_app
 from streams.inlets.lines import refused
 from streams.records import Action
 from streams.stages.acceptance import Accepted, Refusal
@@ -197,3 +198,13 @@ def test_a_port_that_somebody_has_is_an_error_that_names_it():
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=rf"port {port} of 127\.0\.0\.1 can't be bound: .*expected a free port"):
             bind(port)
+
+
+def test_the_web_application_of_a_service_has_gateway_places_metrics_and_page(city, tmp_path):
+    service = Service(city, tmp_path, clock=lambda: AT)
+    service.start()
+    client = TestClient(make_service_app(service), base_url="http://127.0.0.1", client=("127.0.0.1", 5000))
+    for path in ("/", "/console/state", "/console/map", "/v1/cases", "/metrics", "/healthz", "/openapi.json"):
+        assert client.get(path).status_code == 200, path
+    assert client.get("/v1/where", params={"lon": 104.0091, "lat": 30.6051}).status_code == 200
+    service.stop()
