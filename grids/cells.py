@@ -32,7 +32,8 @@ class Cells:
 
     `grids` is the grid a worker is given, `communities` its 12-digit community ('' where unknown), `labels` per
     net the unit's id or None, `area_m2` and `geometry` are in the metric `crs`. `version` names the content: 16
-    hex digits of its SHA-256.
+    hex digits of its SHA-256. `special` is the net of special-purpose grids ('' without one), `retired` the codes
+    that earlier versions gave and that stay unused, in order.
     """
 
     crs: CRS
@@ -45,6 +46,8 @@ class Cells:
     area_m2: NDArray[np.float64]
     geometry: NDArray[Any]
     version: str
+    special: str = ""
+    retired: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -60,6 +63,8 @@ class Cells:
         communities: NDArray[Any],
         labels: Mapping[str, NDArray[Any]],
         geometry: NDArray[Any],
+        special: str = "",
+        retired: tuple[str, ...] = (),
     ) -> Cells:
         """Put columns in any order together: sorts them by code, measures areas and names the version."""
         order = np.argsort(codes.astype(str))
@@ -78,7 +83,8 @@ class Cells:
             digest.update(wkb)
         area = np.asarray(shapely.area(columns["geometry"]), dtype=np.float64)
         version = digest.hexdigest()[:16]
-        return cls(crs=crs, nets=tuple(labels), base=base, area_m2=area, version=version, **columns)
+        more = {"special": special, "retired": retired, **columns}
+        return cls(crs=crs, nets=tuple(labels), base=base, area_m2=area, version=version, **more)
 
     def write(self, directory: Path) -> None:
         """Write `directory`/cells.parquet, a GeoParquet 1.1 file; the same cells give the same bytes."""
@@ -105,6 +111,7 @@ class Cells:
             },
         }
         about = {"nets": list(self.nets), "base": self.base, "version": self.version}
+        about |= {"special": self.special, "retired": list(self.retired)}
         metadata = {"geo": json.dumps(geo), "onegrid": json.dumps(about, ensure_ascii=False)}
         pq.write_table(pa.table(columns).replace_schema_metadata(metadata), directory / FILE, compression="zstd")
 
@@ -130,6 +137,8 @@ class Cells:
             area_m2=table.column("area_m2").to_numpy(),
             geometry=shapely.from_wkb(_texts(table, "geometry")),
             version=about["version"],
+            special=about.get("special", ""),
+            retired=tuple(about.get("retired", ())),
         )
 
 

@@ -123,7 +123,7 @@ def fuse_pack(directory: Path, rules: Rules, step: Callable[[str, float], None] 
     return fuse(layers, base=rules.form.base, crs=rules.form.crs, sliver_m=rules.form.tolerances.sliver_m, step=step)
 
 
-BUNDLE = 1
+BUNDLE = 2
 """Raised whenever fusion or its files change, so that a newer program doesn't read an older one's grid."""
 
 

@@ -59,6 +59,33 @@ def grid_serial(number: int) -> str:
     return _serial(number, _CELL_SERIALS[0], *_GRID_SERIALS)
 
 
+def serial_number(serial: str) -> int:
+    """Return the number that `cell_serial` or `grid_serial` wrote; 0 for what neither writes.
+
+    >>> serial_number("A07"), serial_number("N00")
+    (908, 100)
+    """
+    plain, letters = _CELL_SERIALS
+    if len(serial) == len("001") and serial.isascii() and serial.isdigit():
+        return int(serial) if int(serial) <= plain else int(serial) - plain
+    if len(serial) == len("001") and serial[1:].isascii() and serial[1:].isdigit():
+        for known, names in ((plain, letters), _GRID_SERIALS):
+            if serial[0] in names:
+                return known + 100 * names.index(serial[0]) + int(serial[1:]) + 1
+    return 0
+
+
+def is_grid(code: str) -> bool:
+    """Say whether a code of 15 characters is a grid's: its serial is one of 901-999 and N00-Z99.
+
+    >>> is_grid("510104017001901"), is_grid("510104017001001")
+    (True, False)
+    """
+    serial = code[COMMUNITY:]
+    numbered = serial.isascii() and serial.isdigit() and int(serial) > _CELL_SERIALS[0]
+    return len(code) == CELL and (numbered or serial[0] in _GRID_SERIALS[1])
+
+
 def _serial(number: int, first: int, plain: int, letters: str) -> str:
     if 1 <= number <= plain:
         return f"{first + number:03d}"

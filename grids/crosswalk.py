@@ -1,8 +1,11 @@
-"""The crosswalk: where every unit of every old layer is in the fused grid, and how much of it."""
+"""The crosswalk: where every unit of every old layer is in the fused grid, and how much of it.
+
+Weights are shares of area; where points with people or households are given, also shares of those.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,27 +14,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from grids.cells import Cells
 
+    Floats = NDArray[np.float64]
+
 FILE = "crosswalk.parquet"
+_WEIGHT = "weight_"
 
 
 @dataclass(frozen=True, eq=False)
 class Crosswalk:
-    """One row for each unit and cell of it, sorted by layer, unit and cell.
+    """One row for each unit and cell of it, sorted by layer, unit and cell; `grid` is the cell's grid.
 
-    `weight_area` is the cell's share of the unit's area in the fused grid; the weights of a unit sum to 1.
+    `weight_area` is the cell's share of the unit's area in the fused grid; the weights of a unit sum to 1. `weights`
+    are shares of other amounts by their name, such as `population`; a unit with none of it has its area's.
     """
 
     layer: NDArray[Any]
     unit: NDArray[Any]
     cell: NDArray[Any]
-    area_m2: NDArray[np.float64]
-    weight_area: NDArray[np.float64]
+    area_m2: Floats
+    weight_area: Floats
+    grid: NDArray[Any]
+    weights: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cell)
@@ -48,10 +58,20 @@ class Crosswalk:
             _, number = np.unique(unit, return_inverse=True)
             area = cells.area_m2[held]
             weight = area / np.bincount(number, weights=area)[number] if len(held) else area
-            parts.append(
-                (np.full(len(held), net, dtype=object), unit.astype(object), cells.codes[held], area, weight)
-            )
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            net_column = np.full(len(held), net, dtype=object)
+            parts.append((net_column, unit.astype(object), cells.codes[held], area, weight, cells.grids[held]))
+        layer, unit_id, cell, area, weight, grid = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return cls(layer, unit_id, cell, area, weight, grid)
+
+    def weighted(self, name: str, cells: Cells, amount: Floats) -> Crosswalk:
+        """Add weights by an amount that is known for each cell (in the order of `cells`), such as its inhabitants."""
+        here = amount[np.searchsorted(cells.codes.astype(str), self.cell.astype(str))]
+        change = (self.layer[1:] != self.layer[:-1]) | (self.unit[1:] != self.unit[:-1])
+        number = np.cumsum(np.append(False, change)) if len(self) else np.empty(0, dtype=np.int64)
+        total = np.bincount(number, weights=here)[number] if len(self) else here
+        known = total > 0.0
+        weight = np.where(known, here / np.where(known, total, 1.0), self.weight_area)
+        return replace(self, weights={**self.weights, name: weight})
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str], list[int]]:
@@ -60,10 +80,14 @@ class Crosswalk:
             rows.setdefault(key, []).append(row)
         return rows
 
-    def cells_of(self, layer: str, unit: str) -> list[tuple[str, float]]:
-        """List the cells of a unit with their weights, the heaviest first; empty for an unknown unit."""
+    def cells_of(self, layer: str, unit: str, by: str = "area") -> list[tuple[str, float]]:
+        """List the cells of a unit with their weights, the heaviest first; empty for an unknown unit.
+
+        `by` names the weights: area, or one of `weights`.
+        """
+        weights = self.weight_area if by == "area" else self.weights[by]
         rows = self._rows.get((layer, unit), [])
-        found = [(str(self.cell[row]), float(self.weight_area[row])) for row in rows]
+        found = [(str(self.cell[row]), float(weights[row])) for row in rows]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 
     def write(self, directory: Path) -> None:
@@ -75,6 +99,8 @@ class Crosswalk:
             "cell": pa.array(self.cell, pa.string()),
             "area_m2": pa.array(self.area_m2),
             "weight_area": pa.array(self.weight_area),
+            "grid": pa.array(self.grid, pa.string()),
+            **{_WEIGHT + name: pa.array(weight) for name, weight in self.weights.items()},
         }
         pq.write_table(pa.table(columns), directory / FILE, compression="zstd")
 
@@ -82,5 +108,10 @@ class Crosswalk:
     def read(cls, directory: Path) -> Crosswalk:
         """Read what `write` wrote."""
         table = pq.read_table(directory / FILE)
-        texts = (np.array(table.column(name).to_pylist(), dtype=object) for name in ("layer", "unit", "cell"))
-        return cls(*texts, *(table.column(name).to_numpy() for name in ("area_m2", "weight_area")))
+        layer, unit, cell, grid = (
+            np.array(table.column(name).to_pylist(), dtype=object) for name in ("layer", "unit", "cell", "grid")
+        )
+        area, weight = (table.column(name).to_numpy() for name in ("area_m2", "weight_area"))
+        more = [name for name in table.column_names if name.startswith(_WEIGHT) and name != "weight_area"]
+        weights = {name.removeprefix(_WEIGHT): table.column(name).to_numpy() for name in more}
+        return cls(layer, unit, cell, area, weight, grid, weights)

@@ -176,7 +176,7 @@ def _cover_findings(raw: Raw, names: list[str], crs: CRS | None) -> Iterator[Fin
     faces = planar_faces(polygons)
     if not len(faces):
         return
-    found, borders = label(faces.inside, polygons), shared_borders(faces.polygons)
+    found, borders = label(shapely.points(faces.inside), polygons), shared_borders(faces.polygons)
     spot = _spotter(metric if crs is not None else None)
     units = [names[index] for index in usable]
     yield from _gap_findings(faces, borders, found.unit, units, spot)

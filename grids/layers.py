@@ -32,7 +32,7 @@ OVERLAP_SHARE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One net's units. `ids`, `names`, `parents` are texts ('' where a unit has none), one per geometry.
+    """One net's units. `ids`, `names` (Chinese), `names_en`, `parents` are texts ('' where a unit has none).
 
     `geometries` are polygons in `crs`, on WGS-84 where the source was in GCJ-02 or BD-09; they may be invalid.
     Unit i stands in row `rows[i]` of the file `source`, in row i + 1 where `rows` is None. `joined` tells of rows
@@ -48,18 +48,20 @@ class Layer:
     source: str
     rows: NDArray[np.int64] | None = None
     joined: tuple[Problem, ...] = ()
+    names_en: NDArray[Any] | None = None
 
     def row_of(self, unit: int) -> int:
         """Return the row of the source file that unit number `unit` stands in, counted from 1."""
         return unit + 1 if self.rows is None else int(self.rows[unit])
 
 
-def read_layer(
+def read_layer(  # noqa: PLR0913 - each says what a file doesn't say about itself
     path: str | Path,
     net: str,
     id_field: str,
     *,
     name_field: str | None = None,
+    name_en_field: str | None = None,
     parent_field: str | None = None,
     datum: str = "WGS84",
     crs: str | None = None,
@@ -84,7 +86,7 @@ def read_layer(
     raw = read_raw(path, encoding)
     source_crs = stated or raw.crs or (None if datum in {"WGS84", "CGCS2000"} else WGS84)
     problems = [*_id_problems(file, raw, id_field, again=join_parts), *_shape_problems(file, raw)]
-    named = [field for field in (name_field, parent_field) if field is not None]
+    named = [field for field in (name_field, name_en_field, parent_field) if field is not None]
     problems += [_no_field(file, raw, field) for field in named if field not in raw.fields]
     if source_crs is None:
         problems.append(
@@ -107,6 +109,7 @@ def read_layer(
         source=file,
         rows=keep + 1,
         joined=joined,
+        names_en=_column(raw, name_en_field)[keep],
     )
 
 

@@ -95,7 +95,7 @@ class _Ground:
         self.bulge = SIDE_M * rng.uniform(-0.06, 0.06, (2, columns + 1, rows + 1))
 
     def line(self, column: Ints, row: Ints, axis: int, share: Floats) -> Floats:
-        """Return points at `share` (k, or n x k) of the line that leaves each crossing (n) along an axis: n x k x 2."""
+        """Return points at `share` (k, or n x k) of the line from each crossing (n) along an axis: n x k x 2."""
         share = np.broadcast_to(share, (len(column), np.shape(share)[-1]))
         start = self.node[column, row]
         end = self.node[column + (axis == 0), row + (axis == 1)]
@@ -156,13 +156,14 @@ class _Ground:
                     lines[axis, i, k] = stretch(low, high, other, axis)
         xs, ys = (one.ravel() for one in np.meshgrid(east, north, indexing="ij"))
         joints = pen(self._at(xs, ys, 0)).reshape(len(east), len(north), 2)
-        ids, shapes = [], []
+        ids: list[str] = []
+        shapes = []
         for i in range(len(east) - 1):
             for k in range(len(north) - 1):
-                ring = (
-                    joints[i, k, None], lines[0, i, k], joints[i + 1, k, None], lines[1, k, i + 1],
-                    joints[i + 1, k + 1, None], lines[0, i, k + 1][::-1], joints[i, k + 1, None], lines[1, k, i][::-1],
-                )  # fmt: skip
+                south, east_side = lines[0, i, k], lines[1, k, i + 1]
+                north_side, west = lines[0, i, k + 1][::-1], lines[1, k, i][::-1]
+                turns = [joints[c, r, None] for c, r in ((i, k), (i + 1, k), (i + 1, k + 1), (i, k + 1))]
+                ring = (turns[0], south, turns[1], east_side, turns[2], north_side, turns[3], west)
                 ids.append(f"{drawn.net}{len(ids) + 1:06d}")
                 shapes.append(shapely.Polygon(np.round(np.concatenate(ring), 3)))
         return _layer(drawn.net, ids, np.array(shapes, dtype=object))
@@ -195,21 +196,22 @@ def _layer(net: str, ids: Sequence[str], shapes: NDArray[Any], parents: Sequence
 
 
 DEFECTS: Final = (
-    "GAP", "OVERLAP", "SLIVER", "SELF_CROSSING", "HOLE", "MULTIPART", "DUPLICATE_ID", "MISSING_ID", "EMPTY", "VANISHED",
+    "GAP", "OVERLAP", "SLIVER", "SELF_CROSSING", "HOLE", "MULTIPART", "DUPLICATE_ID", "MISSING_ID", "EMPTY",
+    "VANISHED",
 )  # fmt: skip
-"""The kinds of faults that `plant` knows. All but SELF_CROSSING (an INVALID_SHAPE) are called so by the layer check."""
+"""The kinds of faults that `plant` knows. The layer check calls all but SELF_CROSSING (an INVALID_SHAPE) the same."""
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault: its kind, the units it touches, and where it is in the layer's CRS (None for a fault without a place)."""
+    """A fault: its kind, the units it touches, and where it is in the layer's CRS (None if it is nowhere)."""
 
     kind: str
     units: tuple[str, ...]
     place: tuple[float, float] | None
 
 
-def plant(layer: Layer, kind: str, seed: int = 1) -> tuple[Layer, Planted]:
+def plant(layer: Layer, kind: str, seed: int = 1) -> tuple[Layer, Planted]:  # noqa: C901 - one branch a kind
     """Return a copy of a layer with one fault of a kind, and what was done. Raises ValueError for an unknown kind."""
     if kind not in DEFECTS:
         raise ValueError(f"defect {kind!r}; expected one of {', '.join(DEFECTS)}")

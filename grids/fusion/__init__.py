@@ -1,8 +1,8 @@
 """Fusion: the layers of several departments become one partition of the ground.
 
-All boundaries are noded together (`noding`), each face gets its unit of every layer (`labels`), slivers go to a
-neighbour (`slivers`), and what remains gets codes (`coding`); `report` measures the result and `page` shows it.
-No file is read here, and nothing but `Fusion.write` writes one.
+All boundaries are noded together (`snapround`, `noding`), each face gets its unit of every layer (`labels`), slivers
+go to a neighbour (`slivers`), and what remains gets codes (`coding`); `report` measures the result and `page` shows
+it. No file is read here, and nothing but `Fusion.write` writes one.
 """
 
 from __future__ import annotations
@@ -17,16 +17,32 @@ import msgspec
 import numpy as np
 import shapely
 
+from grids import lineage
 from grids.cells import Cells
 from grids.crosswalk import Crosswalk
-from grids.fusion.coding import code_cells
-from grids.fusion.labels import NO_UNIT, label
-from grids.fusion.noding import Faces, planar_faces, shared_borders
+from grids.fusion.coding import Ground, code_cells
+from grids.fusion.labels import NO_UNIT, Labelling, label
+from grids.fusion.noding import Borders, Faces, planar_faces, shared_borders
 from grids.fusion.page import render
+from grids.fusion.pool import runner
 from grids.fusion.prepare import Prepared, in_order, prepare, working_crs
 from grids.fusion.report import WORST as _WORST
-from grids.fusion.report import FusionReport, Mark, Sketch, crossings, find_defects, thin, unit_changes, vanished
+from grids.fusion.report import (
+    FusionReport,
+    LayerFigures,
+    Mark,
+    Sketch,
+    crossings,
+    find_defects,
+    place_marks,
+    thin,
+    unit_changes,
+    vanished,
+)
 from grids.fusion.slivers import Merged, merge_slivers
+from grids.fusion.snapping import BaseBorder, Snapped, snap
+from grids.gridtable import Grids, write_adjacency
+from grids.layerpairs import LayerPairs
 from grids.projection import WGS84, transformer
 
 if TYPE_CHECKING:
@@ -37,80 +53,109 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
     from grids.layers import Layer
+    from grids.lineage import Lineage
 
 __all__ = ["Fusion", "FusionReport", "fuse"]
 
 
 @dataclass(frozen=True, eq=False)
 class Fusion:
-    """A fused grid, its account, and the places that the account's map shows."""
+    """A fused grid: its cells and grids, the ways to it from units and former cells, and its account.
+
+    `borders` are those of the cells; `lineage` is None unless a version before was given; `marks` are the places
+    that the account's map shows.
+    """
 
     cells: Cells
+    grids: Grids
+    borders: Borders
     crosswalk: Crosswalk
+    pairs: LayerPairs
+    lineage: Lineage | None
     report: FusionReport
     marks: tuple[Mark, ...]
 
     def write(self, directory: Path) -> None:
-        """Write cells.parquet, crosswalk.parquet, report.json and report.html into `directory`."""
+        """Write cells, grids, adjacency, crosswalk, pairs, lineage and reports into `directory`."""
         self.cells.write(directory)
+        self.grids.write(directory)
+        write_adjacency(self.cells, self.borders, directory)
         self.crosswalk.write(directory)
+        self.pairs.write(directory)
+        if self.lineage is not None:
+            self.lineage.write(directory / lineage.FILE)
         text = msgspec.json.format(msgspec.json.encode(self.report), indent=2)
         (directory / "report.json").write_bytes(text + b"\n")
         (directory / "report.html").write_text(render(self.cells, self.report, self.marks), encoding="utf-8")
 
 
-def fuse(
+def fuse(  # noqa: PLR0913 - each is a choice of the city's
     layers: Sequence[Layer],
     *,
     base: str | None = None,
     crs: str | None = None,
     sliver_m: float = 5.0,
+    snap_m: float = 0.0,
+    special: str | None = None,
+    previous: Cells | None = None,
+    jobs: int = 1,
+    tile_m: float | None = None,
     step: Callable[[str, float], None] | None = None,
 ) -> Fusion:
     """Fuse layers into cells, each in exactly one unit of every layer or in none of it.
 
     `base` is the net of the administrative layer (default: the first); `crs` the metric CRS to work in (default:
-    the base layer's, or its UTM zone); cells under `sliver_m` metres of mean width are merged; `step(name, share)`
-    hears of progress. The order of layers and units makes no difference to the cells once `base` is named.
+    the base layer's, or its UTM zone); cells under `sliver_m` metres of mean width are merged; borders of other
+    layers within `snap_m` metres of a base border become that border; the units of the net `special` are
+    special-purpose grids and stay whole; cells that go on from one of `previous` keep its code. Boundaries are cut
+    in tiles of `tile_m` metres by `jobs` processes; `step(name, share)` hears of progress.
+
+    Neither the order of layers and units (once `base` is named) nor tiles and jobs make a difference to the cells.
     Raises LayerError with all problems.
     """
     started = perf_counter()  # a stopwatch for the report; nothing else depends on it
     tell = step or (lambda _name, _share: None)
-    ordered = in_order(layers, base)
+    ordered = in_order(layers, base, special)
     target = working_crs(ordered[0], crs)
-    prepared = [prepare(layer, target) for layer in ordered]
+    prepared, snapped = _snapped([prepare(layer, target) for layer in ordered], snap_m)
+    tell("对齐 snap", 1.0)
     everything = np.concatenate([layer.polygons for layer in prepared])
-    with ThreadPoolExecutor(1) as pool:  # the yardstick of the area is measured apart, on the second core
-        union = pool.submit(lambda: float(shapely.union_all(everything).area))
+    with ThreadPoolExecutor(1) as thread, runner(jobs, len(everything)) as run:
+        # the yardstick of the area is measured apart, on the second core
+        union = thread.submit(lambda: float(shapely.union_all(everything).area))
         tell("切分边界 node", 0.0)
-        sketch = _sketch(prepared, planar_faces(everything))
+        sketch = _sketch(prepared, planar_faces(everything, tile_m=tile_m, run=run))
         tell("切分边界 node", 1.0)
         merged = merge_slivers(sketch.faces, sketch.borders, sketch.labels, base=0, sliver_m=sliver_m)
         tell("合并碎片 merge slivers", 1.0)
-        cells, orphans, cell_of = _cells(prepared, sketch, merged, target)
+        made = _make(prepared, sketch, merged, target, special=special, previous=previous)
         tell("编码 code", 1.0)
         figures, marks = find_defects(prepared, sketch, target, sliver_m)
         area = union.result()
-    kept = {int(cell_of[group]): why for group, why in merged.kept.items()}
+    cells = made.cells
+    kept = {int(made.cell_of[group]): why for group, why in merged.kept.items()}
     thin_cells, thin_kept = thin(cells, kept, sliver_m)
     changes = unit_changes(prepared, cells)
+    moved = merged.labels != sketch.labels
+    for column, layer in enumerate(prepared):
+        figures[layer.net] = _with_moves(figures[layer.net], snapped.get(layer.net), sketch.area[moved[:, column]])
     report = FusionReport(
         layers=figures,
         faces=len(sketch.faces),
         cells=len(cells),
-        grids=len(set(cells.grids.tolist())),
+        grids=len(made.grids),
         label_tuples=len(set(zip(*cells.labels.values(), strict=True))),
-        orphans=orphans,
+        orphans=made.orphans,
         thin_cells=thin_cells,
         slivers_merged=len(merged.slivers),
         detached_parts=len(merged.detached),
         thin_kept=thin_kept,
-        base_crossings=crossings(sketch, prepared[0], cells, cell_of),
+        base_crossings=crossings(sketch, prepared[0], cells, made.cell_of),
         coverage_valid=bool(shapely.coverage_is_valid(cells.geometry)),
         area_m2=float(cells.area_m2.sum()),
         area_error=abs(float(cells.area_m2.sum()) - area) / area,
-        snapped_area=0.0,
-        moved_area=float(sketch.area[(merged.labels != sketch.labels).any(axis=1)].sum()),
+        snapped_area=sum(one.area for one in snapped.values()),
+        moved_area=float(sketch.area[moved.any(axis=1)].sum()),
         worst_unit=changes[0],
         worst_units=changes[:_WORST],
         vanished_units=vanished(prepared, cells),
@@ -119,35 +164,87 @@ def fuse(
         base=cells.base,
         crs=target.to_string(),
         sliver_m=sliver_m,
+        snap_m=snap_m,
+        jobs=jobs,
+        special_grids=int((made.grids.kind == "SPECIAL").sum()),
+        kept_codes=made.kept_codes,
+        retired_codes=len(cells.retired),
         version=cells.version,
+        previous_version="" if previous is None else previous.version,
         seconds=round(perf_counter() - started, 3),
         peak_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0, 1),
     )
     tell("核对 measure", 1.0)
-    return Fusion(cells, Crosswalk.of(cells), report, tuple(marks + _merge_marks(sketch, merged, target)))
+    nets = [layer.net for layer in prepared]
+    ids = {layer.net: layer.ids for layer in prepared}
+    return Fusion(
+        cells=cells,
+        grids=made.grids,
+        borders=made.borders,
+        crosswalk=Crosswalk.of(cells),
+        pairs=LayerPairs.of(nets, ids, sketch.labels, sketch.area, sketch.perimeter),
+        lineage=None if previous is None else lineage.diff(previous, cells),
+        report=report,
+        marks=tuple(marks + _merge_marks(sketch, merged, target)),
+    )
+
+
+def _snapped(prepared: list[Prepared], reach: float) -> tuple[list[Prepared], dict[str, Snapped]]:
+    """Snap every layer but the base to the base's borders; also say by net what that did."""
+    if reach <= 0.0 or len(prepared) == 1:
+        return prepared, {}
+    border = BaseBorder(prepared[0])
+    found = {layer.net: snap(layer, border, reach) for layer in prepared[1:]}
+    return [prepared[0], *(one.layer for one in found.values())], found
+
+
+def _with_moves(figures: LayerFigures, snapped: Snapped | None, moved: NDArray[np.float64]) -> LayerFigures:
+    """Add how much ground of a layer changed its unit, by snapping and by merging slivers."""
+    corners, area = (0, 0.0) if snapped is None else (snapped.corners, snapped.area)
+    moved_m2 = round(float(moved.sum()), 2)
+    return msgspec.structs.replace(figures, snapped_corners=corners, snapped_m2=round(area, 2), moved_m2=moved_m2)
 
 
 def _sketch(prepared: Sequence[Prepared], faces: Faces) -> Sketch:
     """Label the faces and drop those that lie in no layer."""
-    covered = np.zeros(len(faces), dtype=bool)
-    for layer in prepared:
-        covered |= label(faces.inside, layer.polygons).unit != NO_UNIT
+    points = shapely.points(faces.inside)
+    found = [label(points, layer.polygons) for layer in prepared]
+    covered = np.any([labelling.unit != NO_UNIT for labelling in found], axis=0)
     faces = faces.take(covered)
-    found = [label(faces.inside, layer.polygons) for layer in prepared]
+    found = [Labelling(labelling.unit[covered], labelling.claims[covered]) for labelling in found]
     labels = np.column_stack([labelling.unit for labelling in found])
     return Sketch(faces, shared_borders(faces.polygons), labels, found)
 
 
-def _cells(
-    prepared: Sequence[Prepared], sketch: Sketch, merged: Merged, crs: CRS
-) -> tuple[Cells, int, NDArray[np.int64]]:
-    """Rebuild the geometry of each group, code it; also count orphans and say which cell each face is in."""
+@dataclass(frozen=True, eq=False)
+class _Made:
+    cells: Cells
+    grids: Grids
+    borders: Borders
+    cell_of: NDArray[np.int64]
+    orphans: int
+    kept_codes: int
+
+
+def _make(
+    prepared: Sequence[Prepared],
+    sketch: Sketch,
+    merged: Merged,
+    crs: CRS,
+    *,
+    special: str | None,
+    previous: Cells | None,
+) -> _Made:
+    """Rebuild the geometry of each group and code it; also say which cell each face is in."""
     groups, group_of = np.unique(merged.root, return_inverse=True)
-    members = np.split(np.argsort(group_of, kind="stable"), np.cumsum(np.bincount(group_of))[:-1])
-    polygons = np.array([_joined(sketch.faces.polygons[faces]) for faces in members], dtype=object)
+    polygons = _joined(sketch.faces.polygons, group_of)
     labels = merged.labels[groups]
     base = prepared[0]
-    coded = code_cells(base, labels[:, 0], polygons, shared_borders(polygons))
+    borders = shared_borders(polygons)
+    own = next(
+        ((layer, column) for layer, column in zip(prepared, labels.T, strict=True) if layer.net == special), None
+    )
+    coded = code_cells(base, Ground(labels[:, 0], polygons, borders, own, previous))
     cells = Cells.of(
         crs=crs,
         base=base.net,
@@ -156,10 +253,13 @@ def _cells(
         communities=coded.communities,
         labels={layer.net: _names(layer.ids)[column] for layer, column in zip(prepared, labels.T, strict=True)},
         geometry=polygons,
+        special=special or "",
+        retired=coded.retired,
     )
     place = np.empty(len(groups), dtype=np.int64)
     place[np.argsort(coded.codes.astype(str))] = np.arange(len(groups))
-    return cells, coded.orphans, place[group_of]
+    grids = Grids.of(cells, base, None if own is None else own[0])
+    return _Made(cells, grids, borders.renumbered(place), place[group_of], coded.orphans, coded.kept)
 
 
 def _names(ids: NDArray[Any]) -> NDArray[Any]:
@@ -167,18 +267,24 @@ def _names(ids: NDArray[Any]) -> NDArray[Any]:
     return np.array([*ids, None], dtype=object)
 
 
-def _joined(polygons: NDArray[Any]) -> Any:
-    return polygons[0] if len(polygons) == 1 else shapely.coverage_union_all(polygons)
+def _joined(polygons: NDArray[Any], group_of: NDArray[np.int64]) -> NDArray[Any]:
+    """Join the faces of each group; most groups are one face."""
+    order = np.argsort(group_of, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(group_of))[:-1])
+    single = np.array([len(faces) == 1 for faces in members])
+    found = np.empty(len(members), dtype=object)
+    found[single] = polygons[[faces[0] for faces, alone in zip(members, single, strict=True) if alone]]
+    for number in np.flatnonzero(~single):
+        found[number] = shapely.coverage_union_all(polygons[members[number]])
+    return found
 
 
 def _merge_marks(sketch: Sketch, merged: Merged, crs: CRS) -> list[Mark]:
     """Place the merged slivers and the thin cells that stayed, for the map."""
     to_wgs84 = transformer(crs, WGS84)
-    area, perimeter = sketch.area, sketch.perimeter
+    area, width = sketch.area, 2.0 * sketch.area / sketch.perimeter
     marks = []
     for kind, faces in (("SLIVER", merged.slivers), ("DETACHED", merged.detached), ("KEPT", list(merged.kept))):
-        for face in faces:
-            x, y = sketch.faces.inside[face]
-            width = 2.0 * area[face] / perimeter[face]
-            marks.append(Mark(kind, "", x, y, *to_wgs84(x, y), float(area[face]), float(width)))
+        sizes = zip(area[faces].tolist(), width[faces].tolist(), strict=True)
+        marks += place_marks(kind, "", sketch.faces.inside[faces], sizes, to_wgs84)
     return marks

@@ -38,13 +38,13 @@ class Spot:
     width: float
 
 
-def label(inside: Floats, polygons: NDArray[Any]) -> Labelling:
-    """Label every face, given by its inside point (n x 2), with the unit of a layer it lies in.
+def label(inside: NDArray[Any], polygons: NDArray[Any]) -> Labelling:
+    """Label every face, given by a point inside it, with the unit of a layer it lies in.
 
     `polygons` come in the order of their ids: where a layer overlaps itself the lowest id wins, unless a unit
     would be left without any face; then it keeps those of its faces that their owner can spare.
     """
-    tree = shapely.STRtree(shapely.points(inside))
+    tree = shapely.STRtree(inside)
     unit_of, face_of = tree.query(polygons, predicate="intersects")
     unit = np.full(len(inside), len(polygons), dtype=np.int64)
     np.minimum.at(unit, face_of, unit_of)

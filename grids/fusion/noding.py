@@ -56,6 +56,14 @@ class Borders:
         keep = self.left != OUTSIDE
         return Borders(self.left[keep], self.right[keep], self.length[keep])
 
+    def renumbered(self, place: Ints) -> Borders:
+        """Return the borders by the new numbers of the faces: face i becomes `place[i]`; in the order of those."""
+        left = np.where(self.left == OUTSIDE, OUTSIDE, place[self.left])
+        right = place[self.right]
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        order = np.lexsort((high, low))
+        return Borders(low[order], high[order], self.length[order])
+
     def at_rim(self, faces: int) -> NDArray[np.bool_]:
         """Say which of `faces` faces have a border with nothing behind it."""
         found = np.zeros(faces, dtype=bool)

@@ -40,7 +40,7 @@ class Repair(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A layer's units, sorted by id: `polygons` are valid and metric. `parents` as in Layer."""
+    """A layer's units, sorted by id: `polygons` are valid and metric. Texts as in Layer."""
 
     net: str
     source: str
@@ -48,6 +48,8 @@ class Prepared:
     parents: NDArray[Any]
     polygons: NDArray[Any]
     repairs: tuple[Repair, ...]
+    names: NDArray[Any]
+    names_en: NDArray[Any]
 
 
 def invalid_place(reason: str) -> tuple[str, tuple[float, float] | None]:
@@ -57,8 +59,8 @@ def invalid_place(reason: str) -> tuple[str, tuple[float, float] | None]:
     return match["reason"], (float(match["x"]), float(match["y"]))
 
 
-def in_order(layers: Sequence[Layer], base: str | None) -> list[Layer]:
-    """Put the base layer first and the others by name. Raises LayerError on names that don't work as columns."""
+def in_order(layers: Sequence[Layer], base: str | None, special: str | None = None) -> list[Layer]:
+    """Put the base layer first and the others by name. Raises LayerError on names that don't work."""
     nets = [layer.net for layer in layers]
     problems = []
     if not layers:
@@ -69,6 +71,8 @@ def in_order(layers: Sequence[Layer], base: str | None) -> list[Layer]:
             problems.append(Problem(layer.source, 0, "net", repr(layer.net), expected))
     if base is not None and base not in nets:
         problems.append(Problem("", 0, "base", repr(base), f"one of {', '.join(nets)}"))
+    if special is not None and (special not in nets or special == (base or nets[0])):
+        problems.append(Problem("", 0, "special", repr(special), f"one of {', '.join(nets)}, not the base layer"))
     if problems:
         raise LayerError(problems)
     first = nets[0] if base is None else base
@@ -104,7 +108,17 @@ def prepare(layer: Layer, crs: CRS) -> Prepared:
             for i in flat
         )
     order = np.argsort(layer.ids.astype(str), kind="stable")
-    return Prepared(layer.net, layer.source, layer.ids[order], layer.parents[order], polygons[order], repairs)
+    names_en = np.full(len(order), "", dtype=object) if layer.names_en is None else layer.names_en
+    return Prepared(
+        net=layer.net,
+        source=layer.source,
+        ids=layer.ids[order],
+        parents=layer.parents[order],
+        polygons=polygons[order],
+        repairs=repairs,
+        names=layer.names[order],
+        names_en=names_en[order],
+    )
 
 
 def _repair(layer: Layer, index: int, polygon: Any, crs: CRS) -> Repair:

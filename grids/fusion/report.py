@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from grids.fusion.prepare import Repair
 from grids.projection import WGS84, transformer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,6 +40,9 @@ class LayerFigures(msgspec.Struct, frozen=True):
     gap_m2: float
     overlap_m2: float
     file: str
+    snapped_corners: int = 0
+    snapped_m2: float = 0.0
+    moved_m2: float = 0.0
 
 
 class ThinKept(msgspec.Struct, frozen=True):
@@ -107,7 +111,13 @@ class FusionReport(msgspec.Struct, frozen=True):
     base: str
     crs: str
     sliver_m: float
+    snap_m: float
+    jobs: int
+    special_grids: int
+    kept_codes: int
+    retired_codes: int
     version: str
+    previous_version: str
     seconds: float
     peak_mb: float
 
@@ -140,12 +150,12 @@ class Sketch:
     labels: Ints
     found: Sequence[Labelling]
 
-    @property
+    @cached_property
     def area(self) -> Floats:
         """Area of each face in m2."""
         return np.asarray(shapely.area(self.faces.polygons), dtype=np.float64)
 
-    @property
+    @cached_property
     def perimeter(self) -> Floats:
         """Length of each face's boundary in m."""
         return np.asarray(shapely.length(self.faces.polygons), dtype=np.float64)
@@ -171,10 +181,17 @@ def find_defects(
             file=layer.source,
         )
         for kind, places in (("GAP", holes), ("OVERLAP", double)):
-            for spot in places:
-                x, y = sketch.faces.inside[spot.face]
-                marks.append(Mark(kind, layer.net, x, y, *to_wgs84(x, y), spot.area, spot.width))
+            faces = [spot.face for spot in places]
+            sizes = ((spot.area, spot.width) for spot in places)
+            marks += place_marks(kind, layer.net, sketch.faces.inside[faces], sizes, to_wgs84)
     return figures, marks
+
+
+def place_marks(kind: str, net: str, xy: Floats, sizes: Iterable[tuple[float, float]], to_wgs84: Any) -> list[Mark]:
+    """Make the marks of one kind at places (n x 2, working CRS) with their areas and widths."""
+    lon, lat = to_wgs84(xy[:, 0], xy[:, 1]) if len(xy) else (xy[:, 0], xy[:, 1])
+    places = zip(xy.tolist(), np.atleast_1d(lon).tolist(), np.atleast_1d(lat).tolist(), sizes, strict=True)
+    return [Mark(kind, net, x, y, east, north, *size) for (x, y), east, north, size in places]
 
 
 def unit_changes(prepared: Sequence[Prepared], cells: Cells) -> list[UnitChange]:
@@ -205,11 +222,12 @@ def crossings(sketch: Sketch, base: Prepared, cells: Cells, cell_of: Ints) -> li
     there = cells.labels[base.net]
     moved: dict[tuple[str, str], float] = {}
     area = sketch.area
-    for face in np.flatnonzero(sketch.found[0].unit != NO_UNIT):
-        unit = base.ids[sketch.found[0].unit[face]]
-        if there[cell_of[face]] != unit:
-            key = (str(cells.codes[cell_of[face]]), str(unit))
-            moved[key] = moved.get(key, 0.0) + float(area[face])
+    owned = np.flatnonzero(sketch.found[0].unit != NO_UNIT)
+    unit = base.ids[sketch.found[0].unit[owned]]
+    crossed = np.flatnonzero(there[cell_of[owned]] != unit)
+    for face, name in zip(owned[crossed], unit[crossed], strict=True):
+        key = (str(cells.codes[cell_of[face]]), str(name))
+        moved[key] = moved.get(key, 0.0) + float(area[face])
     return [BaseCrossing(cell, unit, area) for (cell, unit), area in sorted(moved.items())]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from rich.table import Table
 from grids.cells import Cells
 from grids.datum import DATUMS, to_wgs84
 from grids.errors import GridsError, LayerError, Problem
-from grids.fusion import Fusion, FusionReport, fuse
+from grids.fusion import FusionReport, fuse
 from grids.layers import Layer, read_layer
 from grids.locator import METHODS, NONE, POINT, SNAP, Located, Locator
 from grids.pointfiles import read_points, write_points
@@ -61,7 +62,7 @@ def fuse_layers(
         layers = _read(layer, base, parent, _datums(datum or []), step)
         fusion = fuse(layers, base=base, crs=crs, sliver_m=sliver, step=step)
         report = msgspec.structs.replace(fusion.report, seconds=round(perf_counter() - started, 3))
-        Fusion(fusion.cells, fusion.crosswalk, report, fusion.marks).write(out)
+        replace(fusion, report=report).write(out)
     _warn(report)
     if as_json:
         console.emit(report)

@@ -102,6 +102,7 @@ def test_a_crosswalk_read_back_is_the_one_that_was_written(tmp_path):
         "cell",
         "area_m2",
         "weight_area",
+        "grid",
     ]
 
 

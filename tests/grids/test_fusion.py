@@ -146,7 +146,7 @@ def test_islets_without_any_neighbour_stay_and_say_why():
 def test_a_base_units_ground_in_anothers_cell_would_be_noticed():
     base = prepare(columns("ZZ", 0, 500, 1000), METRIC)
     faces = planar_faces(base.polygons)
-    found = label(faces.inside, base.polygons)
+    found = label(shapely.points(faces.inside), base.polygons)
     sketch = Sketch(faces, shared_borders(faces.polygons), found.unit[:, None], [found])
     cells = fuse([columns("ZZ", 0, 500, 1000)]).cells
     assert crossings(sketch, base, cells, np.array([0, 1])) == []
@@ -254,8 +254,11 @@ def test_everything_is_written_and_the_report_has_the_promised_keys(tmp_path):
     assert report["version"] == fusion.cells.version
     assert steps[-1][1] == 1.0
     assert {path.name for path in tmp_path.iterdir()} == {
+        "adjacency.parquet",
         "cells.parquet",
         "crosswalk.parquet",
+        "grids.parquet",
+        "pairs.parquet",
         "report.json",
         "report.html",
     }
