@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -13,14 +14,16 @@ import pyarrow as pa
 import typer
 from rich.table import Table
 
+from grids import lineage
 from grids.cells import Cells
 from grids.datum import DATUMS, to_wgs84
-from grids.errors import GridsError, LayerError, Problem
+from grids.errors import LayerError, Problem
 from grids.fusion import FusionReport, fuse
-from grids.layers import Layer, read_layer
+from grids.lineage import Lineage
 from grids.locator import METHODS, NONE, POINT, SNAP, Located, Locator
 from grids.pointfiles import read_points, write_points
 from streams.cli import console
+from streams.cli.layerspecs import LayerSpecs, amounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +34,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Fuse layers into one grid, and locate points on it. 融合网格与定位", no_args_is_help=True)
 
+KIND_NAMES = {"same": "不变", "split": "拆分", "merged": "合并", "moved": "移动", "gone": "撤销", "new": "新设"}
+
 _PIECES = 100_000
 """Points located between two movements of the progress bar."""
 
 
 @app.command("fuse")
-def fuse_layers(
+def fuse_layers(  # noqa: PLR0913, PLR0917 - a command's options
     layer: Annotated[
         list[str], typer.Option("--layer", help="NET=FILE:IDFIELD; repeat for each department's layer.")
     ],
@@ -46,11 +51,32 @@ def fuse_layers(
     sliver: Annotated[
         float, typer.Option("--sliver", min=0.0, help="Merge cells thinner than this many metres.")
     ] = 5.0,
+    snap: Annotated[
+        float, typer.Option("--snap", min=0.0, help="Borders this many metres from a base border become it.")
+    ] = 0.0,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes; all cores from 20,000 polygons on by default.")
+    ] = None,
+    special: Annotated[
+        str | None, typer.Option(help="Net whose units are special-purpose grids, kept whole.")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="Folder of the version before: untouched cells keep its codes.")
+    ] = None,
     parent: Annotated[str | None, typer.Option(help="Field of the base layer with the 12-digit community.")] = None,
+    name: Annotated[str | None, typer.Option(help="Field of the base layer with the grid's Chinese name.")] = None,
+    name_en: Annotated[str | None, typer.Option(help="Field of the base layer with the grid's English name.")] = None,
     datum: Annotated[list[str] | None, typer.Option("--datum", help="NET=DATUM for a layer not on WGS84.")] = None,
+    encoding: Annotated[
+        list[str] | None, typer.Option("--encoding", help="NET=ENCODING of a shapefile's texts, such as GB18030.")
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option("--weights", help="NAME=FILE:LON:LAT[:COLUMN] of people or households, for the crosswalk."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Fuse layers; writes cells.parquet, crosswalk.parquet, report.json and report.html.
+    """Fuse layers; writes cells, grids, adjacency, crosswalk and pairs (.parquet), report.json and report.html.
 
     Rows of one id are taken as parts of one unit, and listed; on the same ground they are an error. Exit 0: the
     grid keeps every promise; 1: the report lists exceptions; 2: bad input.
@@ -59,16 +85,60 @@ def fuse_layers(
     """
     started = perf_counter()
     with console.progress(quiet=as_json) as step:
-        layers = _read(layer, base, parent, _datums(datum or []), step)
-        fusion = fuse(layers, base=base, crs=crs, sliver_m=sliver, step=step)
+        specs = LayerSpecs(layer, base, {"parent": parent, "name": name, "name_en": name_en})
+        specs.say_datums(datum or [])
+        specs.say_encodings(encoding or [])
+        layers = specs.read(step)
+        before = None if previous is None else Cells.read(previous)
+        fusion = fuse(
+            layers, base=base, crs=crs, sliver_m=sliver, snap_m=snap, special=special, previous=before,
+            jobs=jobs or os.cpu_count() or 1, step=step,
+        )  # fmt: skip
+        crosswalk = fusion.crosswalk
+        for text in weights or []:
+            called, amount = amounts(text, fusion.cells)
+            crosswalk = crosswalk.weighted(called, fusion.cells, amount)
+        if fusion.lineage is not None and previous is not None and (earlier := previous / lineage.FILE).is_file():
+            fusion = replace(fusion, lineage=fusion.lineage.after(Lineage.read(earlier)))
         report = msgspec.structs.replace(fusion.report, seconds=round(perf_counter() - started, 3))
-        replace(fusion, report=report).write(out)
+        replace(fusion, crosswalk=crosswalk, report=report).write(out)
     _warn(report)
     if as_json:
         console.emit(report)
     else:
         _show(report, out)
     raise typer.Exit(console.DONE if report.clean else console.FINDINGS)
+
+
+@app.command("diff")
+def compare(
+    old: Annotated[Path, typer.Argument(help="Folder that `grid fuse` wrote: the earlier version.")],
+    new: Annotated[Path, typer.Argument(help="Folder of the later version.")],
+    out: Annotated[Path, typer.Option("--out", help="Parquet or CSV file to write.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Say what became of every cell between two versions: same, split, merged, moved, gone, new, with weights.
+
+    Example: onegrid grid diff grid-2025/ grid-2026/ --out lineage.parquet
+    """
+    found = lineage.diff(before := Cells.read(old), after := Cells.read(new))
+    found.write(out)
+    same_code = int(((found.kind == "same") & (found.old == found.new)).sum())
+    result = {
+        "old": {"version": before.version, "cells": len(before)},
+        "new": {"version": after.version, "cells": len(after)},
+        "counts": found.counts,
+        "same_code": same_code,
+        "recoded": found.counts["same"] - same_code,
+        "out": str(out),
+    }
+    if as_json:
+        console.emit(result)
+    else:
+        table = Table(*(f"{words} {kind}" for kind, words in KIND_NAMES.items()))
+        table.add_row(*(f"{found.counts[kind]:,}" for kind in KIND_NAMES))
+        console.out.print(table)
+        console.out.print(f"{out}", highlight=False)
 
 
 @app.command()
@@ -118,49 +188,6 @@ def locate(
         )
         summary.add_row(*(f"{value:,}" for key, value in result.items() if key != "version"))
         console.out.print(summary)
-
-
-def _read(
-    specs: list[str], base: str | None, parent: str | None, datums: dict[str, str], step: Callable[[str, float], None]
-) -> list[Layer]:
-    """Read the layers of `NET=FILE:IDFIELD` texts. Raises LayerError with the problems of all of them."""
-    layers: list[Layer] = []
-    nets = [spec.partition("=")[0] for spec in specs]
-    expected = f"a net of --layer: {', '.join(nets)}"
-    problems = [Problem("", 0, "--datum", repr(net), expected) for net in sorted(set(datums) - set(nets))]
-    for number, spec in enumerate(specs, start=1):
-        net, equals, rest = spec.partition("=")
-        file, colon, field = rest.rpartition(":")
-        if not (net and equals and file and colon and field):
-            problems.append(Problem("", 0, "--layer", repr(spec), "NET=FILE:IDFIELD"))
-            continue
-        parent_field = parent if net == (nets[0] if base is None else base) else None
-        try:
-            layers.append(
-                read_layer(
-                    Path(file),
-                    net,
-                    field,
-                    parent_field=parent_field,
-                    datum=datums.get(net, "WGS84"),
-                    join_parts=True,
-                )
-            )
-        except GridsError as error:
-            problems += error.problems
-        step("读取图层 read layers", number / len(specs))
-    if problems:
-        raise LayerError(problems)
-    return layers
-
-
-def _datums(texts: list[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts]
-    wrong = [text for text, (net, _, datum) in zip(texts, pairs, strict=True) if not net or datum not in DATUMS]
-    if wrong:
-        expected = f"NET=DATUM, one of {', '.join(sorted(DATUMS))}"
-        raise LayerError(Problem("", 0, "--datum", repr(text), expected) for text in wrong)
-    return {net: datum for net, _, datum in pairs}
 
 
 def _locate(
