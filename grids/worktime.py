@@ -75,7 +75,7 @@ class WorkCalendar:
     weekdays: frozenset[int]
     exceptions: Mapping[date, str]
     first: date = date(2020, 1, 1)
-    days: int = 366 * 15
+    days: int = 366 * 60
 
     @cached_property
     def _spans(self) -> tuple[tuple[int, int], ...]:

@@ -150,7 +150,7 @@ def test_a_week_may_have_six_days_and_a_day_three_periods():
     assert due("2026-03-07 06:00", "1 WORK_DAY", calendar) == "2026-03-07 23:00:00"
 
 
-@pytest.mark.parametrize("moment", ["2019-12-31 10:00", "2036-01-01 10:00"])
+@pytest.mark.parametrize("moment", ["2019-12-31 10:00", "2081-01-01 10:00"])
 def test_a_moment_outside_the_calendar_is_refused(moment):
     with pytest.raises(ValueError, match="outside the calendar"):
         CALENDAR.due(at(moment), Limit(1, "WORK_HOUR"))
@@ -158,7 +158,7 @@ def test_a_moment_outside_the_calendar_is_refused(moment):
 
 def test_a_deadline_outside_the_calendar_is_refused():
     with pytest.raises(ValueError, match="outside the calendar"):
-        CALENDAR.due(at("2026-03-02 10:00"), Limit(9999, "WORK_DAY"))
+        CALENDAR.due(at("2026-03-02 10:00"), Limit(99_999, "WORK_DAY"))
 
 
 def test_no_time_passes_backwards():

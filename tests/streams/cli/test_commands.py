@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,7 +9,7 @@ import pytest
 from packs import add_line, change, write_pack
 from scenes import make_report
 
-from streams.cli import console, demo, main, simulate
+from streams.cli import demo, simulate
 from streams.cli.places import cache_dir
 from streams.hosts.embedded.service import Service
 from streams.hosts.embedded.store import FILE
@@ -20,31 +19,6 @@ COMMANDS = [
     ("demo",), ("run",), ("simulate",), ("route",), ("layer", "check"), ("grid", "fuse"), ("grid", "locate"),
     ("duties", "prove"), ("city", "check"), ("city", "build"),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    """Compiled packs are kept for this module alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("ONEGRID_CACHE", str(folder))
-        yield folder
-
-
-@pytest.fixture
-def onegrid(monkeypatch, capsys):
-    """Run a command line; returns its exit code, and what it said on either channel."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["onegrid", *map(str, arguments)])
-        for channel in (console.out, console.err):
-            monkeypatch.setattr(channel, "_width", 1000)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, " ".join(said.err.replace("│", " ").split())
-
-    return run
 
 
 @pytest.fixture
@@ -241,7 +215,7 @@ def test_simulate_tells_people_what_it_wrote(onegrid, small_pack, tmp_path, monk
     assert (code, "reports 1" in said, "malformed 0" in said) == (0, True, True)
 
 
-@pytest.mark.parametrize("start", ["yesterday", "2026-13-01", "2.3.2026", "1999-01-01", "2051-01-01"])
+@pytest.mark.parametrize("start", ["yesterday", "2026-13-01", "2.3.2026", "1999-01-01", "2095-01-01"])
 def test_simulate_from_a_day_that_is_none_or_beyond_the_calendar_is_bad_input(onegrid, small_pack, tmp_path, start):
     code, _, err = onegrid("simulate", "--city", small_pack, "--out", tmp_path / "x", "--days", 1, "--start", start)
     assert code == 2
