@@ -33,7 +33,7 @@ class Cells:
     `grids` is the grid a worker is given, `communities` its 12-digit community ('' where unknown), `labels` per
     net the unit's id or None, `area_m2` and `geometry` are in the metric `crs`. `version` names the content: 16
     hex digits of its SHA-256. `special` is the net of special-purpose grids ('' without one), `retired` the codes
-    that earlier versions gave and that stay unused, in order.
+    that earlier versions gave and that stay unused, in order; `folder` is where they were read from.
     """
 
     crs: CRS
@@ -48,6 +48,7 @@ class Cells:
     version: str
     special: str = ""
     retired: tuple[str, ...] = ()
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -139,6 +140,7 @@ class Cells:
             version=about["version"],
             special=about.get("special", ""),
             retired=tuple(about.get("retired", ())),
+            folder=directory,
         )
 
 

@@ -44,6 +44,7 @@ from grids.fusion.snapping import BaseBorder, Snapped, snap
 from grids.gridtable import Grids, write_adjacency
 from grids.layerpairs import LayerPairs
 from grids.projection import WGS84, transformer
+from grids.raster import compile_locator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,8 +77,9 @@ class Fusion:
     marks: tuple[Mark, ...]
 
     def write(self, directory: Path) -> None:
-        """Write cells, grids, adjacency, crosswalk, pairs, lineage and reports into `directory`."""
+        """Write cells, compiled locator, grids, adjacency, crosswalk, pairs, lineage, reports into `directory`."""
         self.cells.write(directory)
+        compile_locator(self.cells, directory)
         self.grids.write(directory)
         write_adjacency(self.cells, self.borders, directory)
         self.crosswalk.write(directory)

@@ -258,6 +258,7 @@ def test_everything_is_written_and_the_report_has_the_promised_keys(tmp_path):
         "cells.parquet",
         "crosswalk.parquet",
         "grids.parquet",
+        "locator",
         "pairs.parquet",
         "report.json",
         "report.html",
