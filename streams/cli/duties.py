@@ -1,4 +1,4 @@
-"""`onegrid duties`: lint, prove, ask, check and compare duty lists."""
+"""`onegrid duties`: lint, prove, ask, check and compare duty lists; `duties_import` makes them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ from grids.duties.receipts import Receipt
 from grids.duties.routing import ask, recheck
 from grids.errors import PackError
 from grids.rules import read_rules
-from streams.cli import console
+from streams.cli import console, duties_import
 from streams.cli.places import cache_dir
 
 if TYPE_CHECKING:
     from grids.errors import Problem
 
-app = typer.Typer(help="Who is responsible: lint, prove, ask, check, compare. 职责清单", no_args_is_help=True)
+app = typer.Typer(help="Who is responsible: lint, prove, ask, check, compare, import. 职责清单", no_args_is_help=True)
+app.command("import")(duties_import.import_list)
+app.command("worksheet")(duties_import.worksheet)
+app.command("matrix")(duties_import.matrix)
 
 _City = Annotated[Path, typer.Option("--city", help="The city pack.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
