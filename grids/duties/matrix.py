@@ -18,6 +18,7 @@ from openpyxl.utils import get_column_letter
 from grids.duties.rows import ROLES
 from grids.duties.selectors import is_selector
 from grids.spreadsheets import put
+from grids.tables import OPEN_END
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from grids.duties.rows import DutyRow
     from grids.rules import Rules
+    from grids.units import Unit
 
 MARKS: Final = {
     "LEAD": ("牵", "牵头 lead", "B3261E", "FFFFFF"),
@@ -121,7 +123,7 @@ def make_matrix(rules: Rules, day: date) -> Matrix:
         cells: dict[str, dict[str, set[int]]] = {}
         for row in in_force:
             if row.covers(leaf):
-                unit = row.unit_on(day) or ""
+                unit = _plain(rules, row.unit_on(day) or "")
                 used[unit] = used.get(unit, 0) + (row.role == "LEAD")
                 note = _limits(rules, row)
                 numbers = cells.setdefault(unit, {}).setdefault(row.role, set())
@@ -149,7 +151,7 @@ def _numbers(notes: set[int]) -> tuple[int, ...]:
 
 
 def _limits(rules: Rules, row: DutyRow) -> str:
-    """Say in which places and under what condition a row holds, "" if everywhere and always."""
+    """Say where, under what condition and until when a row holds, "" if everywhere and always."""
     parts = []
     if row.scope_type != "CITY":
         zones = {zone.code: zone.name_zh for zone in rules.form.zone}
@@ -158,15 +160,44 @@ def _limits(rules: Rules, row: DutyRow) -> str:
         parts.append(f"仅 only {row.scope_type} {row.scope_code} {name}".rstrip())
     if row.when.text:
         parts.append(f"条件 if {row.when.text}")
+    if row.fallback:
+        parts.append(f"无产权人时 without an owner: {_party(rules, row.fallback).name_zh}")
+    if row.effective_to < OPEN_END:
+        parts.append(f"至 until {row.effective_to}")
     return "；".join(parts)
 
 
 def _party(rules: Rules, unit: str) -> Party:
+    unit = _plain(rules, unit)
     if not is_selector(unit):
         return Party(unit, rules.units[unit].name_zh, rules.units[unit].name_en)
     head, _, function = unit.partition(":")
-    zh, en = _SELECTORS.get(unit) or _LEVELS[head]
-    return Party(unit, f"{zh} {function}".strip(), f"{en} {function}".strip())
+    if unit in _SELECTORS:
+        return Party(unit, *_SELECTORS[unit])
+    meant = _meant(rules, unit)
+    zh = _common_end([one.name_zh for one in meant]).removeprefix("区").removeprefix("县") or function
+    en = _common_end([one.name_en for one in meant]).partition(" ")[2].removeprefix("District ") or function
+    return Party(unit, f"{_LEVELS[head][0]}{zh}", f"{_LEVELS[head][1]} {en}")
+
+
+def _meant(rules: Rules, selector: str) -> list[Unit]:
+    """List the units of the level and function that a selector such as `@district:water` asks for."""
+    head, _, function = selector.partition(":")
+    wanted = head[1:].upper(), function
+    return [unit for unit in rules.units.by_code.values() if function and (unit.level, unit.function) == wanted]
+
+
+def _plain(rules: Rules, unit: str) -> str:
+    """Return the one unit that a selector means everywhere, if there is just one: it is no party of its own."""
+    meant = _meant(rules, unit) if is_selector(unit) else []
+    return meant[0].code if len(meant) == 1 else unit
+
+
+def _common_end(names: Sequence[str]) -> str:
+    """Return how all names end: of 锦江区城管局 and 青羊区城管局, 区城管局."""
+    longest = min(names, key=len, default="")
+    ends = (longest[at:] for at in range(len(longest)))
+    return next((end for end in ends if all(name.endswith(end) for name in names)), "")
 
 
 def write_matrix(matrix: Matrix, path: Path) -> None:

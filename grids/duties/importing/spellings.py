@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from grids.duties.importing.form import UnitsForm
     from grids.units import Units
 
-_NEAR, _NEAREST = 0.4, 3
+_NEAR, _NEAREST = 0.3, 3
 _SIMILAR = 0.75
 
 
