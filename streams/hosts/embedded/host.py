@@ -7,6 +7,7 @@ moment the file says exactly how far things got, and work goes on from there.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from streams.stages.desk.desk import Desk
 from streams.stages.intake import route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -78,6 +79,19 @@ class EmbeddedHost:
             rows: list[tuple[str, datetime, Body]] = [(desk, at, Tick(desk, at)) for desk in waiting]
             with self.store.transaction():
                 self.store.add_inbox(rows)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Put all calls made inside into one transaction: nothing is on disk before the end, and then everything.
+
+        For who makes inputs and can make them again; a gateway must not answer anybody before the end.
+        """
+        try:
+            with self.store.transaction():
+                yield
+        except BaseException:
+            self._restore()
+            raise
 
     def work(self, limit: int = BATCH) -> Effects | None:
         """Take the next batch through both stages; None when nothing waits.

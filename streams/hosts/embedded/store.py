@@ -80,7 +80,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit everything done inside, or none of it."""
+        """Commit everything done inside, or none of it; inside another transaction, with that one."""
+        if self.db.in_transaction:
+            yield
+            return
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -11,6 +11,7 @@ from streams.records import DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from streams.inlets.simulator.incidents import Arrival
@@ -22,8 +23,15 @@ WINDOW = SOONEST
 """Virtual time that is taken in at once: nobody reacts faster, so a reaction always falls into a later window."""
 
 
+WINDOWS = 30
+"""Windows that share a commit: an hour of virtual time."""
+
+
 class Host(Protocol):
     """What the player needs of a host."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Put all calls made inside into one transaction."""
 
     def accept(self, batch: Sequence[Accepted]) -> None:
         """Take reports in."""
@@ -61,27 +69,36 @@ def play(
     agenda: list[tuple[datetime, str, Planned]] = []
     number, now = 0, start
     while now < end:
-        until = now + WINDOW
-        first = number
-        while number < len(arrivals) and arrivals[number].at < until:
-            number += 1
-        _take_in(host, arrivals[first:number])
-        due: list[tuple[Action, datetime]] = []
-        while agenda and agenda[0][0] < until:
-            planned = heapq.heappop(agenda)[2]
-            acted(planned.action)
-            due.append((planned.action, planned.at))
-        effects = host.drain() if number > first else []
-        if due:
-            host.submit(due)
-        host.tick(until)
-        effects += host.drain()
-        for batch in effects:
-            for planned in people.react((t, host.current(t.case_no)) for t in batch.transitions):
-                heapq.heappush(agenda, (planned.at, planned.action.action_id, planned))
-        now = until
+        # A played week can be played again, so it needs no commit for each window of its virtual time.
+        with host.together():
+            for _ in range(WINDOWS):
+                if now >= end:
+                    break
+                until, first = now + WINDOW, number
+                while number < len(arrivals) and arrivals[number].at < until:
+                    number += 1
+                _take_in(host, arrivals[first:number])
+                effects = host.drain() if number > first else []
+                if due := _due(agenda, until):
+                    host.submit([(planned.action, planned.at) for planned in due])
+                host.tick(until)
+                effects += host.drain()
+                for planned in due:
+                    acted(planned.action)
+                for batch in effects:
+                    for planned in people.react((t, host.current(t.case_no)) for t in batch.transitions):
+                        heapq.heappush(agenda, (planned.at, planned.action.action_id, planned))
+                now = until
         step("处理案件 process", min(1.0, (now - start) / (end - start)))
     return [planned for _, _, planned in sorted(agenda, key=lambda entry: entry[:2])]
+
+
+def _due(agenda: list[tuple[datetime, str, Planned]], until: datetime) -> list[Planned]:
+    """Take what people do before a moment off their agenda, in order."""
+    due = []
+    while agenda and agenda[0][0] < until:
+        due.append(heapq.heappop(agenda)[2])
+    return due
 
 
 def _take_in(host: Host, arrivals: Sequence[Arrival]) -> None:

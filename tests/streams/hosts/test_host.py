@@ -325,3 +325,28 @@ def test_a_locked_file_is_an_error_and_not_a_loss(host):
     other.close()
     host.accept([accepted()])
     assert len(host.store.reports_after(0, 9)) == 1
+
+
+def test_calls_put_together_are_on_disk_together(host):
+    with host.together():
+        host.accept([accepted()])
+        host.drain()
+        assert list(SqliteBoard(host.store.path).all_cases()) == []
+    assert len(list(SqliteBoard(host.store.path).all_cases())) == 1
+
+
+def test_a_failure_among_calls_put_together_undoes_them_all_and_work_goes_on(host):
+    before = standing(host)
+
+    def broken():
+        with host.together():
+            host.accept([accepted()])
+            host.drain()
+            raise RuntimeError("the power")
+
+    with pytest.raises(RuntimeError, match="the power"):
+        broken()
+    assert standing(host) == before
+    host.accept([accepted()])
+    (effects,) = host.drain()
+    assert effects.transitions[0].case_no.endswith("00001")
