@@ -145,9 +145,7 @@ class Cells:
 
 
 def _texts(table: pa.Table, name: str) -> NDArray[Any]:
-    found = np.empty(len(table), dtype=object)
-    found[:] = table.column(name).to_pylist()
-    return found
+    return np.array(table.column(name).to_numpy(zero_copy_only=False), dtype=object)
 
 
 def _name_of(crs: CRS) -> str:

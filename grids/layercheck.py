@@ -2,54 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import shapely
 
-from grids.fusion.labels import NO_UNIT, label, spots
-from grids.fusion.noding import GRID_M, Borders, Faces, planar_faces, shared_borders
+from grids.covercheck import POLYGONS, cover_findings, spotter
+from grids.crsguess import Bounds, guess_crs, old_datum
+from grids.encodings import encoding_findings
+from grids.findings import Finding
 from grids.fusion.prepare import invalid_place
 from grids.geofiles import Raw, parse_crs, read_raw, texts
-from grids.projection import WGS84, centre, is_metric, project, transformer, utm_crs
+from grids.misfit import Misfit, find_misfit
+from grids.projection import WGS84, transformer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
     from pyproj import CRS
 
-    Spotter = Callable[[float, float], list[float] | None]
+__all__ = ["Finding", "Inspection", "check_layer", "impossible_coordinates", "inspect_layer"]
 
-_POLYGONS = (3, 6)
 _SLACK_DEGREES = 2.0
 """How far outside a projection's area of use coordinates may lie before they are suspicious."""
 
-_NAMED = 4
-"""How many neighbours a message names before it says how many more there are."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One fault: `feature` is the unit's id or `row n` ('' for the layer as a whole), `where` [lon, lat] if known.
-
-    Kinds: INVALID_SHAPE, GAP, OVERLAP, NO_CRS, SUSPICIOUS_CRS, DUPLICATE_ID, MISSING_ID.
-    """
-
-    kind: str
-    feature: str
-    where: list[float] | None
-    message: str
-    suggestion: str
-
 
 class Inspection(msgspec.Struct, frozen=True):
-    """A checked layer: how many features it has, its CRS ('' if unknown) and what is wrong with it."""
+    """A checked layer: how many features it has, its CRS ('' if unknown) and what is wrong with it.
+
+    `multipart` counts the parts of units that have several (islands are no fault), `misfit` says how the layer lies
+    beside the base layer, if it lies badly and one was given.
+    """
 
     features: int
     crs: str
     findings: list[Finding]
+    multipart: dict[str, int] = {}
+    misfit: Misfit | None = None
 
 
 def check_layer(path: str | Path, id_field: str | None = None, crs: str | None = None) -> list[Finding]:
@@ -61,14 +53,23 @@ def check_layer(path: str | Path, id_field: str | None = None, crs: str | None =
 
 
 def inspect_layer(
-    path: str | Path, id_field: str | None = None, crs: str | None = None, encoding: str | None = None
+    path: str | Path,
+    id_field: str | None = None,
+    crs: str | None = None,
+    encoding: str | None = None,
+    base: str | Path | None = None,
 ) -> Inspection:
-    """Check a layer as `check_layer` does, and say what was looked at."""
+    """Check a layer as `check_layer` does, and say what was looked at; `base` is a layer to compare it with.
+
+    The base layer must be right: in WGS-84 or CGCS2000, with a CRS. Raises LayerError if either can't be read.
+    """
+    path = Path(path)
     stated = None if crs is None else parse_crs(crs, str(path))
     raw = read_raw(path, encoding)
+    beside = None if base is None else read_raw(base)
     known = stated or raw.crs
     names = [f"row {row}" for row in range(1, len(raw.geometries) + 1)]
-    findings: list[Finding] = []
+    findings: list[Finding] = [] if encoding is not None else encoding_findings(path)
     if id_field is not None and id_field in raw.fields:
         ids = texts(raw.fields[id_field])
         names = [unit or row for unit, row in zip(ids, names, strict=True)]
@@ -78,17 +79,93 @@ def inspect_layer(
         message, suggestion = f"there is no field {id_field!r}", f"name one of the fields: {known_fields}"
         findings.append(Finding("MISSING_ID", "", None, message, suggestion))
     odd = "" if known is None else impossible_coordinates(raw.geometries, known)
-    if known is None:
-        message = f"the file states no coordinate reference system; its coordinates span {_span(raw.geometries)}"
-        suggestion = "ask who drew it; then put a .prj file beside it or pass --crs EPSG:n"
-        findings.append(Finding("NO_CRS", "", None, message, suggestion))
-    elif odd:
-        suggestion = "ask who drew it which system the numbers are in, and pass it as --crs EPSG:n"
-        findings.append(Finding("SUSPICIOUS_CRS", "", None, odd, suggestion))
+    findings += _crs_findings(path, raw, known, odd, beside)
     trusted = None if odd else known
+    misfit = None
+    if beside is not None and beside.crs is not None and trusted is not None:
+        misfit = find_misfit(_drawn(raw), trusted, _drawn(beside), beside.crs)
+        findings += [] if misfit is None else [_misfit_finding(path, misfit)]
     findings += _shape_findings(raw, names, trusted)
-    findings += _cover_findings(raw, names, trusted)
-    return Inspection(len(raw.geometries), "" if known is None else known.to_string(), findings)
+    degrees = not impossible_coordinates(raw.geometries, WGS84)
+    findings += cover_findings(raw.geometries, names, trusted, degrees=degrees)
+    parts = shapely.get_num_geometries(raw.geometries)
+    multipart = {names[index]: int(parts[index]) for index in np.flatnonzero(parts > 1)}
+    return Inspection(len(raw.geometries), "" if known is None else known.to_string(), findings, multipart, misfit)
+
+
+def _drawn(raw: Raw) -> NDArray[Any]:
+    """Return the polygons that can be worked with."""
+    usable = np.isin(shapely.get_type_id(raw.geometries), POLYGONS) & ~shapely.is_empty(raw.geometries)
+    usable &= np.isfinite(shapely.bounds(raw.geometries)).all(axis=1)
+    return np.asarray(raw.geometries[usable], dtype=object)
+
+
+def _crs_findings(path: Path, raw: Raw, known: CRS | None, odd: str, beside: Raw | None) -> Iterator[Finding]:
+    """Say that the CRS is missing, impossible or of an old survey, and what the numbers look like."""
+    if known is not None and not odd:
+        if old := old_datum(known):
+            message = f"{known.name} is on {old}, for which no public parameters are exact enough for a city"
+            suggestion = "have it converted to CGCS2000 with the survey office's control points"
+            yield Finding("OLD_DATUM", "", None, message, suggestion)
+        return
+    guesses = []
+    if np.isfinite(numbers := shapely.total_bounds(raw.geometries)).all():
+        guesses = guess_crs(_box(numbers), None if beside is None else _degrees(beside))
+    likely = "; ".join(f"{guess.why}{' (north first)' if guess.swapped else ''}" for guess in guesses[:3])
+    coded = [guess for guess in guesses if guess.code]
+    if len(coded) == 1 and not coded[0].swapped:
+        suggestion = f"if its maker agrees: onegrid layer check {path} --crs {coded[0].code}"
+    elif coded and coded[0].swapped:
+        suggestion = f"exchange the two numbers of every position; then it may be {coded[0].code}"
+    elif guesses and not coded:
+        suggestion = "have it converted to CGCS2000 with the survey office's control points"
+    else:
+        suggestion = (
+            "ask who drew it; then put a .prj file beside it or pass --crs EPSG:n; --base FILE narrows it down"
+        )
+    looks = f"; they look like {likely}" if likely else ""
+    if known is None:
+        message = (
+            f"the file states no coordinate reference system; its coordinates span {_span(raw.geometries)}{looks}"
+        )
+        yield Finding("NO_CRS", "", None, message, suggestion)
+    else:
+        yield Finding("SUSPICIOUS_CRS", "", None, odd + looks, suggestion)
+
+
+def _box(bounds: NDArray[np.float64]) -> Bounds:
+    west, south, east, north = (float(bound) for bound in bounds)
+    return west, south, east, north
+
+
+def _degrees(beside: Raw) -> Bounds | None:
+    """Return the box of the base layer in degrees."""
+    if beside.crs is None:
+        return None
+    west, south, east, north = shapely.total_bounds(_drawn(beside))
+    lon, lat = transformer(beside.crs, WGS84)(
+        np.array([west, west, east, east]), np.array([south, north, south, north])
+    )
+    return float(min(lon)), float(min(lat)), float(max(lon)), float(max(lat))
+
+
+def _misfit_finding(path: Path, misfit: Misfit) -> Finding:
+    name = {"GCJ02": "GCJ-02", "BD09": "BD-09"}.get(misfit.datum)
+    offset = f"median offset {misfit.before:.0f} m → {misfit.after:.1f} m"
+    share = (
+        f"{100.0 * misfit.fitting:.0f} % of its points then lie on base borders, {100.0 * misfit.fitted:.0f} % now"
+    )
+    where = f"{misfit.east:+.0f} m east, {misfit.north:+.0f} m north"
+    if name is None:
+        message = f"lies beside the base layer by one shift of {where} (to put it right): {offset}; {share}"
+        suggestion = "ask who drew it for the datum (北京54 and 西安80 need control points) and have it converted"
+    elif misfit.base_is_off:
+        message = f"it is the base layer that looks like {name}, not this one: {offset} if that is converted; {share}"
+        suggestion = f"check the base layer; if its maker agrees: onegrid grid fuse --datum NET={misfit.datum} for it"
+    else:
+        message = f"looks like {name}: {offset} after conversion ({where}); {share}"
+        suggestion = f"if its maker agrees: onegrid grid fuse --layer NET={path}:ID --datum NET={misfit.datum} …"
+    return Finding("DATUM_MISFIT", "", None, message, suggestion)
 
 
 def impossible_coordinates(geometries: NDArray[Any], crs: CRS) -> str:
@@ -130,23 +207,13 @@ def _id_findings(ids: NDArray[Any]) -> Iterator[Finding]:
             first[unit] = row
 
 
-def _spotter(crs: CRS | None) -> Spotter:
-    def spot(x: float, y: float) -> list[float] | None:
-        if crs is None:
-            return None
-        lon, lat = transformer(crs, WGS84)(x, y)
-        return [round(float(lon), 7), round(float(lat), 7)] if np.isfinite(lon) and np.isfinite(lat) else None
-
-    return spot
-
-
 def _shape_findings(raw: Raw, names: list[str], crs: CRS | None) -> Iterator[Finding]:
-    spot = _spotter(crs)
+    spot = spotter(crs)
     for index, shape in enumerate(raw.geometries):
         if shape is None or shape.is_empty:
             message = f"row {index + 1} has no shape"
-            yield Finding("INVALID_SHAPE", names[index], None, message, "draw the unit or delete the row")
-        elif shapely.get_type_id(shape) not in _POLYGONS:
+            yield Finding("EMPTY", names[index], None, message, "draw the unit or delete the row")
+        elif shapely.get_type_id(shape) not in POLYGONS:
             message = f"row {index + 1} is a {shape.geom_type}, not a polygon"
             yield Finding("INVALID_SHAPE", names[index], None, message, "draw the unit as an area")
         elif not shape.is_valid:
@@ -156,77 +223,3 @@ def _shape_findings(raw: Raw, names: list[str], crs: CRS | None) -> Iterator[Fin
             message = f"row {index + 1}: {words}{at} ({reason})"
             where = None if place is None else spot(*place)
             yield Finding("INVALID_SHAPE", names[index], where, message, "redraw the boundary at this place")
-
-
-def _cover_findings(raw: Raw, names: list[str], crs: CRS | None) -> Iterator[Finding]:
-    """Find gaps and overlaps wider than the noding grid; without a trusted CRS numbers like degrees count as such."""
-    usable = np.flatnonzero(
-        np.isin(shapely.get_type_id(raw.geometries), _POLYGONS) & ~shapely.is_empty(raw.geometries)
-    )
-    usable = usable[np.isfinite(shapely.bounds(raw.geometries[usable])).all(axis=1)]
-    polygons = raw.geometries[usable]
-    if not len(polygons):
-        return
-    degrees = crs is None and not impossible_coordinates(polygons, WGS84)
-    source = metric = WGS84 if degrees else crs
-    if source is not None and not is_metric(source):
-        metric = utm_crs(*centre(polygons, source))
-        polygons = project(polygons, source, metric)
-    polygons = shapely.make_valid(polygons, method="structure", keep_collapsed=False)
-    faces = planar_faces(polygons)
-    if not len(faces):
-        return
-    found, borders = label(shapely.points(faces.inside), polygons), shared_borders(faces.polygons)
-    spot = _spotter(metric if crs is not None else None)
-    units = [names[index] for index in usable]
-    yield from _gap_findings(faces, borders, found.unit, units, spot)
-    yield from _overlap_findings(faces, borders, polygons, units, spot)
-
-
-def _sizes(faces: Faces) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return shapely.area(faces.polygons), shapely.length(faces.polygons)
-
-
-def _gap_findings(
-    faces: Faces, borders: Borders, unit: NDArray[np.int64], names: list[str], spot: Spotter
-) -> Iterator[Finding]:
-    """Every face in no unit is enclosed by units, so it is a gap."""
-    inner = borders.inner()
-    for gap in spots(unit == NO_UNIT, borders, *_sizes(faces)):
-        if gap.width > 2.0 * GRID_M:
-            beside = np.concatenate((inner.left[inner.right == gap.face], inner.right[inner.left == gap.face]))
-            around = sorted({names[unit[face]] for face in beside if unit[face] != NO_UNIT})
-            message = f"a gap of {gap.area:.2f} m², {gap.width:.2f} m wide, between {_list(around)}"
-            suggestion = "move the boundary of a neighbour onto the other's, or say that nobody is responsible there"
-            yield Finding("GAP", ", ".join(around[:_NAMED]), spot(*faces.inside[gap.face]), message, suggestion)
-
-
-def _overlap_findings(
-    faces: Faces, borders: Borders, polygons: NDArray[Any], names: list[str], spot: Spotter
-) -> Iterator[Finding]:
-    face_of, unit_of = _claims(faces, polygons)
-    claims: dict[int, tuple[int, ...]] = {}
-    for face, unit in zip(face_of.tolist(), unit_of.tolist(), strict=True):
-        claims[face] = (*claims.get(face, ()), unit)
-    several = {face: units for face, units in claims.items() if len(units) > 1}
-    numbers = {units: number for number, units in enumerate(sorted(set(several.values())))}
-    alike = np.full(len(faces), -1, dtype=np.int64)
-    for face, units in several.items():
-        alike[face] = numbers[units]
-    for overlap in spots(alike >= 0, borders, *_sizes(faces), alike):
-        if overlap.width > 2.0 * GRID_M:
-            both = sorted(names[unit] for unit in several[overlap.face])
-            message = f"{_list(both)} overlap on {overlap.area:.2f} m², {overlap.width:.2f} m wide"
-            suggestion = "decide whose ground it is and cut the other's boundary back"
-            yield Finding("OVERLAP", ", ".join(both[:_NAMED]), spot(*faces.inside[overlap.face]), message, suggestion)
-
-
-def _claims(faces: Faces, polygons: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    unit_of, face_of = shapely.STRtree(shapely.points(faces.inside)).query(polygons, predicate="intersects")
-    order = np.lexsort((unit_of, face_of))
-    return face_of[order], unit_of[order]
-
-
-def _list(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return " and ".join(names) if len(names) == 2 else ", ".join(names[:_NAMED]) + more  # noqa: PLR2004 - a pair

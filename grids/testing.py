@@ -278,7 +278,7 @@ def _neighbours(layer: Layer, rng: np.random.Generator) -> tuple[int, int, tuple
         for two in np.sort(tree.query(layer.geometries[one])):
             if two != one and shapely.is_valid(layer.geometries[[one, two]]).all():
                 shared = shapely.intersection(*shapely.boundary(layer.geometries[[one, two]]))
-                pieces = [piece for piece in shapely.get_parts(shared) if piece.geom_type == "LineString"]
+                pieces = [piece for piece in shapely.get_parts(shared) if piece.length > 0.0]
                 if pieces:
                     longest = max(pieces, key=lambda piece: float(piece.length))
                     (x, y), *_ = shapely.line_interpolate_point(longest, 0.5, normalized=True).coords

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from grids.findings import FAULT
 from grids.layercheck import Inspection, inspect_layer
 from streams.cli import console
 
@@ -27,20 +28,26 @@ def check(
         str | None, typer.Option(help="CRS of the coordinates, if the file states none or a wrong one.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a shapefile's texts, such as GB18030.")] = None,
+    base: Annotated[
+        Path | None, typer.Option("--base", help="A layer that lies right, to find a shifted datum or the CRS with.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Find invalid shapes, gaps, overlaps, a missing or suspicious CRS, missing and duplicate ids.
+    """Find what is wrong with a layer: shapes, gaps, overlaps, ids, CRS, datum, encoding. Nothing is changed.
 
-    Exit 0: nothing found; 1: findings; 2: the file can't be read.
+    With --base it also finds a layer that lies beside its true place (GCJ-02, BD-09, another shift).
+
+    Exit 0: no fault (notes, such as units of several parts, are none); 1: faults; 2: the file can't be read.
 
     Example: onegrid layer check precincts.geojson --id Precinct
     """
-    inspection = inspect_layer(file, id_field, crs, encoding)
+    inspection = inspect_layer(file, id_field, crs, encoding, base)
     if as_json:
         console.emit(inspection)
     else:
         _show(file, inspection)
-    raise typer.Exit(console.FINDINGS if inspection.findings else console.DONE)
+    faults = any(finding.level == FAULT for finding in inspection.findings)
+    raise typer.Exit(console.FINDINGS if faults else console.DONE)
 
 
 def _show(file: Path, inspection: Inspection) -> None:

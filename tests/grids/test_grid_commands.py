@@ -174,7 +174,7 @@ def test_check_of_a_clean_layer_exits_0_and_of_a_faulty_one_1(onegrid, tmp_path)
     assert code == 1
     answer = json.loads(out)
     assert (answer["features"], answer["crs"]) == (2, "EPSG:4326")
-    assert set(answer["findings"][0]) == {"kind", "feature", "where", "message", "suggestion"}
+    assert set(answer["findings"][0]) == {"kind", "feature", "where", "message", "suggestion", "level"}
     assert onegrid("layer", "check", faulty)[0] == 1
 
 

@@ -58,7 +58,7 @@ def test_a_self_crossing_polygon_is_found_with_its_place(tmp_path):
 def test_a_row_without_a_shape_or_with_a_line_is_an_invalid_shape(tmp_path):
     line = shapely.LineString([(104, 30), (104, 31)])
     path = write_geojson(tmp_path / "u.geojson", [({"code": "1"}, None), ({"code": "2"}, line)])
-    assert kinds(check_layer(path, "code")) == ["INVALID_SHAPE", "INVALID_SHAPE"]
+    assert kinds(check_layer(path, "code")) == ["EMPTY", "INVALID_SHAPE"]
 
 
 def test_duplicate_and_missing_ids_are_found_with_their_rows(tmp_path):
@@ -81,7 +81,7 @@ def test_a_missing_crs_is_a_finding_and_the_shapes_are_checked_all_the_same(tmp_
     gap = shapely.box(0, 0, 3 * scale, 3 * scale).difference(shapely.box(scale, scale, 2 * scale, 2 * scale))
     gpd.GeoDataFrame({"code": ["1"]}, geometry=[gap]).to_file(tmp_path / "u.shp")
     findings = check_layer(tmp_path / "u.shp", "code")
-    assert kinds(findings) == ["NO_CRS", "GAP"]
+    assert kinds(findings) == ["NO_CRS", "HOLE"]
     assert findings[1].where is None
 
 

@@ -146,5 +146,5 @@ def test_another_ending_than_parquet_or_csv_is_refused(tmp_path):
     cells = fuse([columns("ZZ", 0, 400)]).cells
     diff(cells, cells).write(tmp_path / "x.csv")
     assert (tmp_path / "x.csv").read_text().splitlines()[0].startswith('"from_version"')
-    with pytest.raises(LayerError, match="parquet or .csv"):
+    with pytest.raises(LayerError, match=r"parquet or \.csv"):
         diff(cells, cells).write(tmp_path / "x.json")
