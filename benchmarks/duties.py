@@ -29,6 +29,7 @@ DATES = [date(2026, 1, 1), date(2026, 7, 1), date(2027, 1, 1), date(2027, 7, 1)]
 
 
 def invent_places(cells: int) -> list[Place]:
+    """Spread cells over the communities of an invented city."""
     communities = [f"5101{d:02d}{s:03d}{c:03d}" for d in range(1, 21) for s in range(1, 14) for c in range(1, 13)]
     found = []
     for number in range(cells):
@@ -39,6 +40,7 @@ def invent_places(cells: int) -> list[Place]:
 
 
 def invent_duties() -> Duties:
+    """Write a list of six rows for each leaf, and the units that it names."""
     units = {}
     for code, level, kind, function, area in [
         ("C-SV", "CITY", "SUPERVISION", "supervision", "510100"),
@@ -65,15 +67,25 @@ def invent_duties() -> Duties:
     return Duties(tuple(rows), Units(units))
 
 
-def _row(name, category, scope, when, role, unit, code="510100", start=OPEN_START, end=OPEN_END) -> DutyRow:
+def _row(
+    name: str,
+    category: str,
+    scope: str,
+    when: str,
+    role: str,
+    unit: str,
+    code: str = "510100",
+    start: date = OPEN_START,
+    end: date = OPEN_END,
+) -> DutyRow:
     back = "@district:urban" if end != OPEN_END else ""
     mode = "DELEGATED" if back else "STATUTORY"
-    return DutyRow(
-        name, name, category, scope, code, parse_when(when), role, unit, "", mode, back, "x", start, end, ""
-    )
+    condition = parse_when(when)
+    return DutyRow(name, name, category, scope, code, condition, role, unit, "", mode, back, "x", start, end, "")
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=140_000)
     cells = parser.parse_args().cells

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from grids.duties.ground import Ground
 from grids.duties.sweep import classes, regions
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def compare(
     gains: Counter[tuple[str, str]] = Counter()
     loses: Counter[tuple[str, str]] = Counter()
     changed = pairs = 0
-    leaves = sorted(before & after)
+    leaves, ground = sorted(before & after), Ground(places)
     for number, leaf in enumerate(leaves):
         asked = sorted({tuple(facts.items()) for _, facts in regions(lists, leaf)})
-        for place, size in classes(lists, leaf, places):
+        for place, size in classes(lists, leaf, ground):
             pairs += size
             found: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
             for items in asked:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grids.duties.faults import Finding, at_stake, date_clashes, has_parent, of_catalogue, of_ground, of_rows
+from grids.duties.ground import Ground
 from grids.duties.rows import BACKSTOP, LEAD, SCOPES
 from grids.duties.selectors import is_selector
 from grids.duties.sweep import classes, points, regions
@@ -71,7 +72,9 @@ def lint(
     """
     duties, leaves = rules.duties, rules.catalogue.leaves
     clashes = date_clashes(duties.rows)
-    rooted = [place for place in places if has_parent(place)]  # the others are L11, and nothing can be said of them
+    rooted = Ground(
+        [place for place in places if has_parent(place)]
+    )  # the others are L11, and nothing can be said of them
     ledger, alive = _Ledger(), set[str]()
     for number, leaf in enumerate(leaves):
         asked = regions([duties], leaf)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from grids.duties.ground import Ground
 from grids.duties.sweep import classes, points, regions
 
 if TYPE_CHECKING:
@@ -65,9 +66,10 @@ def prove(
     counts: Counter[str] = Counter()
     examples: list[Example] = []
     decided = self_supervised = 0
+    ground = Ground(places)
     for number, leaf in enumerate(leaves):
         asked = regions([duties], leaf)
-        for place, size in classes([duties], leaf, places):
+        for place, size in classes([duties], leaf, ground):
             worst, owned = "LEAD", False
             for day, facts, decision in points(duties, leaf, place, asked):
                 decided += 1

@@ -92,6 +92,9 @@ class Duties:
     units: Units
     _by_category: dict[str, tuple[DutyRow, ...]] = field(default_factory=dict, compare=False)
     _shapes: dict[str, Shape] = field(default_factory=dict, compare=False)
+    _in_force: dict[tuple[str, int], list[tuple[DutyRow, str | None, Specificity]]] = field(
+        default_factory=dict, compare=False
+    )
     _memory: dict[Hashable, Decision] = field(default_factory=dict, compare=False)
 
     def for_category(self, category: str) -> tuple[DutyRow, ...]:
@@ -140,25 +143,39 @@ class Duties:
         date of the event.
         """
         if component is not None:
-            return self._decide(category, place, facts, day, component)
+            return self.decide(category, place, facts, day, component)
         shape = self.shape(category)
         key = (category, shape.of(place), shape.interval(day), *(facts[name] for name in shape.variables))
         decision = self._memory.get(key)
         if decision is None:
             if len(self._memory) >= _MEMORY:
                 self._memory.clear()
-            decision = self._memory[key] = self._decide(category, place, facts, day, None)
+            decision = self._memory[key] = self.decide(category, place, facts, day)
         return decision
 
-    def _decide(
-        self, category: str, place: Place, facts: Mapping[str, Any], day: date, component: Component | None
+    def _on(self, category: str, day: date) -> list[tuple[DutyRow, str | None, Specificity]]:
+        """List a leaf's rows, whom each names and how specific it is on a day; the same all through an interval."""
+        key = (category, self.shape(category).interval(day))
+        found = self._in_force.get(key)
+        if found is None:
+            rows = self.for_category(category)
+            found = self._in_force[key] = [(row, row.unit_on(day), row.specificity(day)) for row in rows]
+        return found
+
+    def decide(
+        self,
+        category: str,
+        place: Place,
+        facts: Mapping[str, Any],
+        day: date,
+        component: Component | None = None,
     ) -> Decision:
+        """Decide as `resolve` does, from scratch: for who asks each thing once."""
         verdicts: list[Verdict] = []
         standing: dict[str, list[tuple[Specificity, DutyRow, tuple[str, ...]]]] = {role: [] for role in ROLES}
-        for row in self.for_category(category):
+        for row, named, specificity in self._on(category, day):
             if not row.in_scope(place, component.component_id if component else ""):
                 continue
-            named = row.unit_on(day)
             if named is None:
                 verdicts.append(Verdict(row.row, row.role, row.unit, won=False, why="OUT_OF_DATE"))
             elif not row.when(facts):
@@ -168,7 +185,7 @@ class Duties:
                 if not units and row.fallback:
                     units = select(row.fallback, self.units, place, day, component)
                 if units:
-                    standing[row.role].append((row.specificity(day), row, units))
+                    standing[row.role].append((specificity, row, units))
                 else:
                     verdicts.append(Verdict(row.row, row.role, named, won=False, why="NO_SUCH_UNIT_HERE"))
         backstops = standing.pop(BACKSTOP)

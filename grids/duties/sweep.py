@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from grids.catalogue import URGENCIES
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from grids.duties.ground import Ground
     from grids.duties.resolution import Decision, Duties
     from grids.places import Place
 
@@ -37,17 +38,10 @@ class Point(NamedTuple):
     decision: Decision
 
 
-def classes(lists: Sequence[Duties], leaf: str, places: Sequence[Place]) -> list[Class]:
-    """Group places that none of some duty lists can tell apart for a leaf."""
-    shapes = [duties.shape(leaf) for duties in lists]
-    by_class = any("area_class" in shape.variables for shape in shapes)
-    first: dict[Hashable, int] = {}
-    count: dict[Hashable, int] = {}
-    for index, place in enumerate(places):
-        key = (tuple(shape.of(place) for shape in shapes), place.area_class if by_class else "")
-        first.setdefault(key, index)
-        count[key] = count.get(key, 0) + 1
-    return [Class(places[index], count[key]) for key, index in first.items()]
+def classes(lists: Sequence[Duties], leaf: str, ground: Ground) -> list[Class]:
+    """Group the places that none of some duty lists can tell apart for a leaf."""
+    first, count = ground.classes([duties.shape(leaf) for duties in lists])
+    return [Class(ground.places[index], size) for index, size in zip(first.tolist(), count.tolist(), strict=True)]
 
 
 def regions(lists: Sequence[Duties], leaf: str) -> list[tuple[date, dict[str, Any]]]:
@@ -69,4 +63,4 @@ def points(duties: Duties, leaf: str, place: Place, asked: Sequence[tuple[date, 
     """Decide for one class in every region."""
     for day, region in asked:
         facts = {**region, "area_class": place.area_class, "zone": place.zones}
-        yield Point(day, facts, duties.resolve(leaf, place, facts, day))
+        yield Point(day, facts, duties.decide(leaf, place, facts, day))

@@ -110,7 +110,7 @@ def test_the_proof_agrees_with_asking_every_pair_on_every_day_under_every_condit
         worst, owned = "LEAD", False
         for day, severity, hour in product(days, (1, 2, 3, 4), (0, 5, 12, 21, 22, 23)):
             asked = facts(severity=severity, hour=hour, area_class=where.area_class, zone=where.zones)
-            decision = duties._decide(leaf, where, asked, day, None)
+            decision = duties.decide(leaf, where, asked, day, None)
             worst = min(worst, decision.outcome, key=WORST_FIRST.index)
             owned = owned or decision.self_supervised
         expected[worst] += 1

@@ -409,7 +409,7 @@ def test_what_is_remembered_is_what_would_be_decided_anew(rows, situations):
     duties = duty_list(*rows, known=[CLOSED])
     for where, some, day in situations * 2:
         known = situation(where, some)
-        assert duties.resolve(LEAF, where, known, day) == duties._decide(LEAF, where, known, day, None)
+        assert duties.resolve(LEAF, where, known, day) == duties.decide(LEAF, where, known, day, None)
 
 
 @given(lists_of_rows(), _PLACES, _FACTS, _DAYS, st.sampled_from(["CELL:nowhere", "STREET:990199001", "ZONE:XX"]))
