@@ -59,12 +59,12 @@ class _Segments(NamedTuple):
     owner: Ints
 
 
-def build_raster(polygons: NDArray[Any]) -> Raster:
-    """Build the raster of cells, given in the order of their codes."""
+def build_raster(polygons: NDArray[Any], pixels: int | None = None) -> Raster:
+    """Build the raster of cells, given in the order of their codes, of about so many pixels."""
     shapes = shapely.orient_polygons(polygons, exterior_cw=False)
     west, south, east, north = (float(bound) for bound in shapely.total_bounds(shapes))
     width, height = max(east - west, 1.0), max(north - south, 1.0)
-    pixels = min(max(_PIXELS_A_CELL * len(shapes), _LEAST_PIXELS), _MOST_PIXELS)
+    pixels = pixels or min(max(_PIXELS_A_CELL * len(shapes), _LEAST_PIXELS), _MOST_PIXELS)
     pixel = max((width * height / pixels) ** 0.5, max(width, height) / pixels)
     frame = Frame(west - pixel, south - pixel, pixel, int(width / pixel) + 3, int(height / pixel) + 3)
     segments = _directed_segments(shapes)

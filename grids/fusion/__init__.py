@@ -31,6 +31,7 @@ from grids.fusion.report import (
     FusionReport,
     LayerFigures,
     Mark,
+    Moved,
     Sketch,
     crossings,
     find_defects,
@@ -47,7 +48,7 @@ from grids.projection import WGS84, transformer
 from grids.raster import compile_locator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class Fusion:
     """A fused grid: its cells and grids, the ways to it from units and former cells, and its account.
 
     `borders` are those of the cells; `lineage` is None unless a version before was given; `marks` are the places
-    that the account's map shows.
+    that the account's maps show, and `moves` the ground that changed its unit, by net ('' for all of it).
     """
 
     cells: Cells
@@ -75,6 +76,7 @@ class Fusion:
     lineage: Lineage | None
     report: FusionReport
     marks: tuple[Mark, ...]
+    moves: Mapping[str, Moved]
 
     def write(self, directory: Path) -> None:
         """Write cells, compiled locator, grids, adjacency, crosswalk, pairs, lineage, reports into `directory`."""
@@ -88,7 +90,9 @@ class Fusion:
             self.lineage.write(directory / lineage.FILE)
         text = msgspec.json.format(msgspec.json.encode(self.report), indent=2)
         (directory / "report.json").write_bytes(text + b"\n")
-        (directory / "report.html").write_text(render(self.cells, self.report, self.marks), encoding="utf-8")
+        (directory / "report.html").write_text(
+            render(self.cells, self.report, self.marks, self.moves), encoding="utf-8"
+        )
 
 
 def fuse(  # noqa: PLR0913 - each is a choice of the city's
@@ -188,6 +192,12 @@ def fuse(  # noqa: PLR0913 - each is a choice of the city's
         lineage=None if previous is None else lineage.diff(previous, cells),
         report=report,
         marks=tuple(marks + _merge_marks(sketch, merged, target)),
+        moves={
+            "": Moved(sketch.faces.inside[merged.slivers], sketch.area[merged.slivers]),
+            **{
+                net: Moved(sketch.faces.inside[own], sketch.area[own]) for net, own in zip(nets, moved.T, strict=True)
+            },
+        },
     )
 
 
@@ -282,11 +292,11 @@ def _joined(polygons: NDArray[Any], group_of: NDArray[np.int64]) -> NDArray[Any]
 
 
 def _merge_marks(sketch: Sketch, merged: Merged, crs: CRS) -> list[Mark]:
-    """Place the merged slivers and the thin cells that stayed, for the map."""
+    """Place the detached parts and the thin cells that stayed, for the map."""
     to_wgs84 = transformer(crs, WGS84)
     area, width = sketch.area, 2.0 * sketch.area / sketch.perimeter
     marks = []
-    for kind, faces in (("SLIVER", merged.slivers), ("DETACHED", merged.detached), ("KEPT", list(merged.kept))):
+    for kind, faces in (("DETACHED", merged.detached), ("KEPT", list(merged.kept))):
         sizes = zip(area[faces].tolist(), width[faces].tolist(), strict=True)
         marks += place_marks(kind, "", sketch.faces.inside[faces], sizes, to_wgs84)
     return marks

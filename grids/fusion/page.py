@@ -11,14 +11,15 @@ import shapely
 from jinja2 import Environment, StrictUndefined
 
 from grids.codes import STREET
+from grids.fusion.png import data_uri, glow, hues, paint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from grids.cells import Cells
-    from grids.fusion.report import FusionReport, Mark
+    from grids.fusion.report import FusionReport, Mark, Moved
 
     Ints = NDArray[np.int64]
 
@@ -27,9 +28,18 @@ WIDTH = 1000
 
 _GOLDEN_ANGLE = 137.508
 _LISTED = 12
+_DRAWN = 4000
+"""Up to so many cells are drawn as shapes that can be pointed at; more are painted."""
+
+_PAINTED = 1_500_000
+"""Pixels of a painted city."""
+
+_DOTS = 300
+"""How many of the largest gaps and overlaps a layer's own map shows."""
+
+_SLIVER_COLOUR, _MOVED_COLOUR = (110, 123, 139), (200, 40, 110)
 _FIRST_KINDS = ("OVERLAP", "GAP")
 KINDS = {
-    "SLIVER": "并入邻格的碎片 slivers merged",
     "DETACHED": "并入同属地单元的飞地 detached parts",
     "GAP": "缺口 gaps",
     "OVERLAP": "重叠 overlaps",
@@ -65,28 +75,61 @@ class _Frame:
         return "".join(steps)
 
 
-def render(cells: Cells, report: FusionReport, marks: Sequence[Mark]) -> str:
-    """Draw the page: both maps, the figures, and the tables of what to fix first."""
+def render(cells: Cells, report: FusionReport, marks: Sequence[Mark], moves: Mapping[str, Moved]) -> str:
+    """Draw the page: the maps, one of each layer's misfit, the figures, and the tables of what to fix first."""
     frame = _Frame.of(shapely.total_bounds(cells.geometry))
-    drawn = shapely.coverage_simplify(cells.geometry, 0.6 / frame.scale)
     names, region = np.unique(_regions(cells), return_inverse=True)
-    regions = [shapely.coverage_union_all(drawn[region == number]) for number in range(len(names))]
+    drawn = shapely.coverage_simplify(cells.geometry, 0.6 / frame.scale)
+    order = np.argsort(region, kind="stable")
+    groups = np.split(drawn[order], np.cumsum(np.bincount(region))[:-1])
+    regions = [frame.path(shapely.coverage_union_all(group)) for group in groups] if len(names) <= _DRAWN else []
+    as_paths = len(cells) <= _DRAWN
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["metres"] = lambda number: f"{number:,.2f}"
     environment.filters["whole"] = lambda number: f"{number:,}"
     template = environment.from_string(Path(__file__).with_name("page.html.jinja").read_text(encoding="utf-8"))
+    shown = {kind: [mark for mark in marks if mark.kind == kind] for kind in KINDS}
     return template.render(
         report=report,
         width=WIDTH,
         height=frame.height,
-        cells=list(zip(map(frame.path, drawn), _colours(region), _titles(cells), strict=True)),
-        regions=[frame.path(shape) for shape in regions],
-        specks="".join(f"M{x:g} {y:g}h0" for x, y in _places([m for m in marks if m.kind == "SLIVER"], frame)),
-        dots=_dots([mark for mark in marks if mark.kind != "SLIVER"], frame),
-        kinds=[(kind, words, sum(mark.kind == kind for mark in marks)) for kind, words in KINDS.items()],
-        defects=sorted((mark for mark in marks if mark.kind in _FIRST_KINDS), key=lambda m: -m.area)[:_LISTED],
+        cells=list(zip(map(frame.path, drawn), _colours(region), _titles(cells), strict=True)) if as_paths else [],
+        picture=None if as_paths else _picture(cells, region, frame),
+        regions=regions,
+        slivers=_heat(moves[""], frame, _SLIVER_COLOUR),
+        dots=_dots([mark for found in shown.values() for mark in _largest(found, _DRAWN)], frame),
+        kinds=[(kind, words, len(shown[kind])) for kind, words in KINDS.items()],
+        misfits=[
+            (
+                net,
+                figures,
+                _heat(moves[net], frame, _MOVED_COLOUR),
+                _dots(_largest([m for m in marks if m.net == net and m.kind in _FIRST_KINDS], _DOTS), frame),
+            )
+            for net, figures in report.layers.items()
+        ],
+        defects=_largest([mark for mark in marks if mark.kind in _FIRST_KINDS], _LISTED),
         area_km2=f"{report.area_m2 / 1e6:,.2f}",
     )
+
+
+def _largest(marks: Sequence[Mark], count: int) -> list[Mark]:
+    return sorted(marks, key=lambda mark: (-mark.area, mark.x, mark.y))[:count]
+
+
+def _picture(cells: Cells, region: Ints, frame: _Frame) -> tuple[str, float, float, float, float]:
+    """Paint the cells of a large city: the picture, and its place and size on the map."""
+    painted, (west, south, east, north) = paint(cells.geometry, hues(region, np.arange(len(cells))), _PAINTED)
+    x, y = (west - frame.west) * frame.scale, (frame.north - north) * frame.scale
+    return data_uri(painted), x, y, (east - west) * frame.scale, (north - south) * frame.scale
+
+
+def _heat(moved: Moved, frame: _Frame, colour: tuple[int, int, int]) -> str:
+    """Paint where ground changed hands, a pixel for each two units of the map; '' where none did."""
+    if not len(moved.area):
+        return ""
+    places = (moved.xy - (frame.west, frame.north)) * (frame.scale, -frame.scale) / 2.0
+    return data_uri(glow(places, moved.area, (frame.height // 2 + 1, WIDTH // 2 + 1), colour))
 
 
 def _regions(cells: Cells) -> list[str]:

@@ -129,7 +129,7 @@ class FusionReport(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A place for the report's map: kind GAP, OVERLAP, SLIVER, DETACHED or KEPT, where (working CRS), how large."""
+    """A place for the report's map: kind GAP, OVERLAP, DETACHED or KEPT, where (working CRS), how large."""
 
     kind: str
     net: str
@@ -139,6 +139,14 @@ class Mark:
     lat: float
     area: float
     width: float
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Ground that slivers took along: where its faces are (n x 2, working CRS), and their areas in m2."""
+
+    xy: Floats
+    area: Floats
 
 
 @dataclass(frozen=True, eq=False)
