@@ -69,7 +69,7 @@ class SqliteBoard:
 
     def dead_letter_reasons(self, *, of_reports: bool = False) -> dict[str, int]:
         """Count dead letters by reason, of reports only if asked: a desk's others are refused actions."""
-        stages = "stage != 'desk' OR reason = 'LATE_UPDATE'" if of_reports else "TRUE"
+        stages = "stage != 'desk' OR reason IN ('LATE_UPDATE', 'NO_NUMBER_LEFT')" if of_reports else "TRUE"
         query = f"SELECT reason, COUNT(*) FROM dead_letters WHERE {stages} GROUP BY reason ORDER BY reason"  # noqa: S608
         return dict(self.db.execute(query))
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 STAGE = "desk"
 
+_encode = msgspec.json.Encoder().encode
+
 _REMEMBERED_ACTIONS = 20
 """Actions of a case by which one sent twice is recognised; the life cycle refuses older ones anyway."""
 
@@ -60,14 +62,22 @@ class Desk:
             self._fire(item.desk, at)
             self.book.now[item.desk] = at
             self._counts[f"items_{type(item.body).__name__}"] += 1
-            if isinstance(item.body, RoutedReport):
-                self._report(item, item.body, at)
-            elif isinstance(item.body, Action):
-                self._act(item, item.body, at)
+            try:
+                self._take(item, at)
+            except Exception as error:  # noqa: BLE001 - an input that nobody foresaw must not stop all others
+                self._counts["failed_items"] += 1
+                text = f"{type(item.body).__name__}: {type(error).__name__}; a fault of the program, please report it"
+                self._dead(f"{item.desk}-{item.position}", "INTERNAL_ERROR", text, at, _encode(item.body), item.desk)
         for desk in {item.desk: None for item in items}:
             self.book.forget(desk)
         self._effects.counters = dict(sorted(self._counts.items()))
         return self._effects
+
+    def _take(self, item: Item, at: datetime) -> None:
+        if isinstance(item.body, RoutedReport):
+            self._report(item, item.body, at)
+        elif isinstance(item.body, Action):
+            self._act(item, item.body, at)
 
     def _fire(self, desk: str, until: datetime) -> None:
         rules = self.book.rules

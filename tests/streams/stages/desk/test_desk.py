@@ -16,6 +16,8 @@ from scenes import (
     when,
 )
 
+from streams.stages.desk import steps
+
 COMPONENT = {"component_id": "M-1", "category": "C-01-01"}
 
 
@@ -348,3 +350,20 @@ def test_a_day_whose_numbers_are_used_up_turns_reports_into_dead_letters(auto):
     assert [letter.reason for letter in effects.dead_letters] == ["NO_NUMBER_LEFT"]
     assert not effects.transitions
     assert auto.report("03-03 09:00").endswith("00001")
+
+
+def test_an_input_on_which_the_program_fails_is_a_dead_letter_and_the_others_go_on(auto, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("what a citizen said")
+
+    number = auto.report("03-02 09:00")
+    monkeypatch.setattr(steps, "change", broken)
+    effects = auto.act(number, "SIGN", "03-02 09:10")
+    monkeypatch.undo()
+    (letter,) = effects.dead_letters
+    assert (letter.reason, letter.stage) == ("INTERNAL_ERROR", "desk")
+    assert "ZeroDivisionError" in letter.text
+    assert "citizen" not in letter.text
+    assert msgspec.json.decode(letter.original)["verb"] == "SIGN"
+    assert effects.counters["failed_items"] == 1
+    assert [step.verb for step in auto.act(number, "SIGN", "03-02 09:20").transitions] == ["SIGN"]
