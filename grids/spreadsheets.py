@@ -45,8 +45,9 @@ MAX_MERGED: Final = 1_000_000
 Line = dict[str, str]
 """One row of a table that is to be written: its cells by column."""
 
-_DOCTYPE: Final = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
-_WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00", b"<\x00", b"\x00<")
+_DOCTYPE: Final = re.compile(rb"<\x00?!\x00?(?:D\x00?O\x00?C\x00?T|E\x00?N\x00?T\x00?I)")
+"""The beginning of a document type or an entity, in UTF-8 and in UTF-16 of either order."""
+
 _FORMULA_START: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -126,10 +127,7 @@ def _measure(path: Path) -> None:
             found = f"{len(parts):,} parts of {unpacked:,} bytes"
             raise _refused(path, found, f"at most {MAX_PARTS:,} parts and {MAX_UNPACKED:,} bytes unpacked")
         for part in parts:
-            if not part.filename.lower().endswith((".xml", ".rels", ".vml")):
-                continue
-            body = archive.read(part)
-            if _DOCTYPE.search(body) or body.startswith(_WIDE):
+            if _DOCTYPE.search(archive.read(part)):
                 raise _refused(path, f"{part.filename} declares a document type", "a workbook without entities")
 
 

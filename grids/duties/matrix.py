@@ -15,7 +15,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
 
-from grids.duties.rows import ROLES
+from grids.duties.rows import LEAD, ROLES
 from grids.duties.selectors import is_selector
 from grids.spreadsheets import put
 from grids.tables import OPEN_END
@@ -121,13 +121,12 @@ def make_matrix(rules: Rules, day: date) -> Matrix:
             group = category.parent
             lines.append(Line(group, catalogue[group].name_zh, catalogue[group].name_en, {}, is_group=True))
         cells: dict[str, dict[str, set[int]]] = {}
-        for row in in_force:
-            if row.covers(leaf):
-                unit = _plain(rules, row.unit_on(day) or "")
-                used[unit] = used.get(unit, 0) + (row.role == "LEAD")
-                note = _limits(rules, row)
-                numbers = cells.setdefault(unit, {}).setdefault(row.role, set())
-                numbers.add(notes.setdefault(note, len(notes) + 1) if note else 0)
+        for row in _standing(in_force, leaf, day):
+            unit = _plain(rules, row.unit_on(day) or "")
+            used[unit] = used.get(unit, 0) + (row.role == LEAD)
+            note = _limits(rules, row)
+            numbers = cells.setdefault(unit, {}).setdefault(row.role, set())
+            numbers.add(notes.setdefault(note, len(notes) + 1) if note else 0)
         found = {
             unit: tuple(Mark(role, _numbers(roles[role])) for role in ROLES if role in roles)
             for unit, roles in cells.items()
@@ -143,6 +142,16 @@ def make_matrix(rules: Rules, day: date) -> Matrix:
         lines=tuple(lines),
         notes=tuple(notes),
     )
+
+
+def _standing(in_force: Sequence[DutyRow], leaf: str, day: date) -> list[DutyRow]:
+    """List the rows of a leaf, less those that a row of the same role, scope and condition overrides everywhere."""
+    alike: dict[tuple[str, str, str, str], list[DutyRow]] = {}
+    for row in in_force:
+        if row.covers(leaf):
+            alike.setdefault((row.role, row.scope_type, row.scope_code, row.when.text), []).append(row)
+    best = {key: max(row.specificity(day) for row in rows) for key, rows in alike.items()}
+    return [row for key, rows in alike.items() for row in rows if row.specificity(day) == best[key]]
 
 
 def _numbers(notes: set[int]) -> tuple[int, ...]:
@@ -175,9 +184,16 @@ def _party(rules: Rules, unit: str) -> Party:
     if unit in _SELECTORS:
         return Party(unit, *_SELECTORS[unit])
     meant = _meant(rules, unit)
-    zh = _common_end([one.name_zh for one in meant]).removeprefix("区").removeprefix("县") or function
-    en = _common_end([one.name_en for one in meant]).partition(" ")[2].removeprefix("District ") or function
-    return Party(unit, f"{_LEVELS[head][0]}{zh}", f"{_LEVELS[head][1]} {en}")
+    areas = [rules.areas.get(one.area_code) for one in meant]
+    zh = {one.name_zh.removeprefix(area.name_zh if area else "") for one, area in zip(meant, areas, strict=True)}
+    en = {one.name_en.removeprefix(area.name_en if area else "") for one, area in zip(meant, areas, strict=True)}
+    level_zh, level_en = _LEVELS[head]
+    return Party(unit, level_zh + _only(zh, function), f"{level_en} {_only(en, function).strip()}")
+
+
+def _only(names: set[str], otherwise: str) -> str:
+    """Return the one name that all offices have, their districts' names left out; else what the selector asks for."""
+    return names.pop() if len(names) == 1 else otherwise
 
 
 def _meant(rules: Rules, selector: str) -> list[Unit]:
@@ -191,13 +207,6 @@ def _plain(rules: Rules, unit: str) -> str:
     """Return the one unit that a selector means everywhere, if there is just one: it is no party of its own."""
     meant = _meant(rules, unit) if is_selector(unit) else []
     return meant[0].code if len(meant) == 1 else unit
-
-
-def _common_end(names: Sequence[str]) -> str:
-    """Return how all names end: of 锦江区城管局 and 青羊区城管局, 区城管局."""
-    longest = min(names, key=len, default="")
-    ends = (longest[at:] for at in range(len(longest)))
-    return next((end for end in ends if all(name.endswith(end) for name in names)), "")
 
 
 def write_matrix(matrix: Matrix, path: Path) -> None:
