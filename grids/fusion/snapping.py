@@ -1,8 +1,9 @@
 """A department's border that runs within a tolerance of a base border is meant to be that border, and becomes it.
 
-Each corner within the tolerance moves to the nearest place on a base border; between two corners that moved, the
-base border's own corners are put in where they lie within the tolerance of the straight line. What becomes of a
-corner or of a line depends on that one alone, so neighbours who share a border still share it afterwards.
+Each corner within the tolerance moves to the nearest place on a base border, or to a base corner beside it; between
+two corners that moved, the base border's own corners are put in where they lie within the tolerance of the straight
+line. What becomes of a corner or of a line depends on that one alone, so neighbours who share a border still share
+it afterwards.
 """
 
 from __future__ import annotations
@@ -63,6 +64,13 @@ class BaseBorder:
         share = ((xy[which] - start) * along).sum(axis=1) / (along**2).sum(axis=1)
         moved = xy.copy()
         moved[which] = start + np.clip(share, 0.0, 1.0)[:, None] * along
+        # where a base corner is that near, it is meant: borders meet there
+        (near, corner), distance = self._points.query_nearest(
+            shapely.points(moved[which]), max_distance=reach / 2.0, return_distance=True, all_matches=True
+        )
+        order = np.lexsort((corner, distance, near))
+        near, first = np.unique(near[order], return_index=True)
+        moved[which[near]] = self.corners[corner[order][first]]
         pulled = np.zeros(len(xy), dtype=bool)
         pulled[which] = True
         return moved, pulled

@@ -184,8 +184,52 @@ def test_check_of_an_unreadable_file_exits_2(onegrid, tmp_path):
     assert "nowhere.geojson" in err
 
 
-@pytest.mark.parametrize("command", [("grid", "fuse"), ("grid", "locate"), ("layer", "check")])
+@pytest.mark.parametrize("command", [("grid", "fuse"), ("grid", "diff"), ("grid", "locate"), ("layer", "check")])
 def test_every_command_shows_an_example_in_its_help(onegrid, command):
     code, out, _ = onegrid(*command, "--help")
     assert code == 0
     assert f"Example: onegrid {' '.join(command)}" in " ".join(out.split())
+
+
+def test_a_later_version_keeps_codes_and_diff_says_what_changed(onegrid, layers, grid, tmp_path):
+    code, out, _ = onegrid("grid", "diff", grid, grid, "--out", tmp_path / "none.csv", "--json")
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["counts"] == {"same": 4, "split": 0, "merged": 0, "moved": 0, "gone": 0, "new": 0}
+    assert (answer["same_code"], answer["recoded"]) == (4, 0)
+    cg = write_layer(tmp_path / "cg2.geojson", rows("CG", 0, 300, 600, 1000))
+    later = [*layers[:3], f"CG={cg}:code", *layers[4:], "--previous", grid]
+    code, out, _ = onegrid("grid", "fuse", *later, "--out", tmp_path / "later", "--json")
+    assert code == 0
+    assert json.loads(out)["kept_codes"] == 2
+    assert json.loads(out)["retired_codes"] == 2
+    lineage = pq.read_table(tmp_path / "later" / "lineage.parquet")
+    assert sorted(lineage.column("kind").to_pylist()) == ["same", "same", *["split"] * 4]
+    code, out, _ = onegrid("grid", "diff", grid, tmp_path / "later", "--out", tmp_path / "diff.parquet")
+    assert code == 0
+    assert "拆分 split" in out
+    third = [*layers, "--previous", tmp_path / "later", "--out", tmp_path / "third"]
+    onegrid("grid", "fuse", *third)
+    versions = set(pq.read_table(tmp_path / "third" / "lineage.parquet").column("from_version").to_pylist())
+    assert len(versions) == 2
+
+
+def test_the_crosswalk_takes_people_as_weights(onegrid, layers, tmp_path):
+    inside = to_degrees(*box(100, 100, 100, 100).centroid.coords[0])
+    people = tmp_path / "people.csv"
+    people.write_text(f"lon,lat,n\n{inside[0]},{inside[1]},7\n")
+    weights = ["--weights", f"population={people}:lon:lat:n", "--weights", f"households={people}:lon:lat"]
+    assert onegrid("grid", "fuse", *layers, *weights, "--out", tmp_path / "grid")[0] == 0
+    walk = pq.read_table(tmp_path / "grid" / "crosswalk.parquet").to_pylist()
+    found = {(row["layer"], row["unit"], row["cell"]): row["weight_population"] for row in walk}
+    assert found["ZZ", "1", "1-001"] == 1.0
+    assert found["CG", "a", "2-001"] == 0.0
+    code, _, err = onegrid("grid", "fuse", *layers, "--weights", "people", "--out", tmp_path / "grid")
+    assert code == 2
+    assert "NAME=FILE:LON:LAT[:COLUMN]" in err
+
+
+def test_an_encoding_for_a_net_that_is_not_there_is_refused(onegrid, layers, tmp_path):
+    code, _, err = onegrid("grid", "fuse", *layers, "--encoding", "HB=GB18030", "--out", tmp_path / "grid")
+    assert code == 2
+    assert "a net of --layer: ZZ, CG" in err
