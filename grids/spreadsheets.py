@@ -11,12 +11,13 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+import warnings
 import zipfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
-from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
 from openpyxl.utils import column_index_from_string, get_column_letter
@@ -105,12 +106,14 @@ def read_workbook(path: Path, encoding: str = "utf-8-sig") -> list[Sheet]:
         raise _refused(path, repr(path.suffix), "a file that ends in .xlsx or .csv; save an .xls as .xlsx")
     try:
         _measure(path)
-        workbook = load_workbook(path, read_only=True, keep_links=False)
-        try:
-            return [_read_sheet(path, sheet) for sheet in workbook.worksheets if hasattr(sheet, "_get_source")]
-        finally:
-            workbook.close()
-    except (zipfile.BadZipFile, ParseError, KeyError, ValueError, TypeError, AttributeError, EOFError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of drop-downs and styles that openpyxl leaves out
+            workbook = load_workbook(path, read_only=True, keep_links=False)
+            with closing(workbook):
+                return [_read_sheet(path, sheet) for sheet in workbook.worksheets if hasattr(sheet, "_get_source")]
+    except PackError:
+        raise
+    except Exception as error:  # a broken zip or XML fails in a dozen ways: zlib.error, KeyError, ParseError …
         raise _refused(path, f"no readable workbook ({type(error).__name__})", "an XLSX file") from error
 
 

@@ -20,7 +20,7 @@ from grids.duties.rows import COLUMNS, LEAD, ROLES, read_duties
 from grids.duties.selectors import is_selector, selector_fault
 from grids.errors import PackError, Problem
 from grids.rules import read_rules
-from grids.spreadsheets import Line, Sheet, read_workbook, write_table
+from grids.spreadsheets import Line, Sheet, csv_text, read_workbook, write_table
 from grids.tables import Problems, read_rows
 from grids.units import Units, read_units
 
@@ -174,7 +174,10 @@ class _Answers:
         self._check_units(row, named)
         scope_type, _, scope_code = said["scope"].partition(":")
         texts = ("category", "when", "basis", "effective_from", "effective_to", "decided_by")
-        given = {name: said[name] for name in texts} | {"scope_type": scope_type, "scope_code": scope_code}
+        given = {name: said[name] for name in texts} | {
+            name: csv_text(said[name]) for name in ("basis", "decided_by")
+        }
+        given |= {"scope_type": scope_type, "scope_code": scope_code}
         cells = {name: self.where(row, name) for name in texts}
         cells |= dict.fromkeys(("scope_type", "scope_code"), self.where(row, "scope"))
         for name, role in ROLE_FIELDS.items():

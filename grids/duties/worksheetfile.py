@@ -158,7 +158,7 @@ def _drop_downs(sheet: Worksheet, lines: int, choices: int) -> None:
         if name not in (*ROLE_FIELDS, *_ONE):
             continue
         rule = DataValidation(
-            type="list", formula1=f"='{UNITS_SHEET}'!$A$2:$A${choices + 1}", allow_blank=True, errorStyle="warning",
+            type="list", formula1=f"'{UNITS_SHEET}'!$A$2:$A${choices + 1}", allow_blank=True, errorStyle="warning",
             showErrorMessage=name in _ONE, errorTitle="单位 unit", error="请从列表选取 choose from the list",
         )  # fmt: skip
         letter = get_column_letter(column)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from datetime import date, datetime
 
 import pytest
@@ -98,6 +99,16 @@ def test_a_zip_that_is_no_workbook_is_refused(tmp_path):
         archive.writestr("hello.txt", "hello")
     with pytest.raises(PackError, match="no readable workbook"):
         read_workbook(tmp_path / "a.xlsx")
+
+
+@given(at=st.integers(0, 10**6), byte=st.integers(0, 255), end=st.integers(0, 10**6))
+def test_a_damaged_workbook_is_read_or_refused_and_nothing_else(tmp_path_factory, at, byte, end):
+    path = save(tmp_path_factory.mktemp("damaged") / "a.xlsx", [["甲", 1], [None, "乙"]], ["A1:A2"])
+    body = bytearray(path.read_bytes())
+    body[at % len(body)] = byte
+    path.write_bytes(body[: len(body) - end % len(body) if end % 3 == 0 else None])
+    with suppress(PackError):
+        read_workbook(path)
 
 
 def test_a_file_that_is_too_large_is_not_opened(tmp_path, monkeypatch):

@@ -90,12 +90,13 @@ def make_draft(
     """Make a draft of a list that `read_list` has read; with `units`, its offices must be some of those."""
     parts = [part for matter in matters for role in matter.parts for part in matter.parts[role]]
     resolved = resolve(parts, form.units, units)
+    area = units.city_areas[0] if units is not None and len(units.city_areas) == 1 else form.units.area_code
     with_text: list[OpenLimit] = []
     unparsed: list[OpenLimit] = []
     tables = {
         "categories.csv": _categories(matters, form),
         "conditions.csv": _conditions(matters, form, with_text, unparsed),
-        "duties.csv": _duties(matters, form, resolved),
+        "duties.csv": _duties(matters, area, resolved),
         **({"units.csv": _units(resolved.offices, form)} if units is None else {}),
     }
     clocks = Counter(line["clock"] for line in tables["conditions.csv"])
@@ -180,7 +181,7 @@ def _letter(number: int) -> str:
     return letters
 
 
-def _duties(matters: Sequence[Matter], form: MapForm, resolved: Resolved) -> list[Line]:
+def _duties(matters: Sequence[Matter], area: str, resolved: Resolved) -> list[Line]:
     """Write a candidate row for every unit that the list names for a matter, and one where it names none."""
     lines = []
     for number, matter in enumerate(matters, start=1):
@@ -191,7 +192,7 @@ def _duties(matters: Sequence[Matter], form: MapForm, resolved: Resolved) -> lis
                 "list_no": f"{number:03d}",
                 "category": matter.category,
                 "scope_type": "CITY",
-                "scope_code": form.units.area_code,
+                "scope_code": area,
                 "role": UNDECIDED,
                 "unit": resolved.meaning.get(part, ""),
                 "basis": csv_text(" ".join(matter.basis)),
@@ -227,6 +228,6 @@ def with_aliases(units: Sequence[Mapping[str, Any]], resolved: Sequence[Office])
     lines = []
     for unit in units:
         known = [unit["unit"], unit["name_zh"], *filter(None, unit["aliases"].split(";"))]
-        more = [one for one in found.get(unit["unit"], ()) if one not in known]
+        more = [csv_text(one) for one in found.get(unit["unit"], ()) if one not in known]
         lines.append({**unit, "aliases": ";".join([*filter(None, unit["aliases"].split(";")), *more])})
     return lines

@@ -115,7 +115,7 @@ class _Reader:
         if kind not in ("COMPONENT", "EVENT"):
             self.fault(sheet, row, columns["kind"], repr(word), "a word of the map's [kinds]")
             return None
-        name = " ".join(cells["name"].split())
+        name = " ".join(sheet.spanned(row, columns["name"]).split())
         if not name:
             self.fault(sheet, row, columns["name"], "''", "a name")
             return None

@@ -84,24 +84,34 @@ def resolve(parts: Iterable[str], form: UnitsForm, units: Units | None = None) -
     if units is not None:
         known |= {name: unit.code for unit in units.by_code.values() for name in (unit.name_zh, *unit.aliases)}
     known |= form.relative
-    unmatched = [Unmatched(part, times[part], why, _nearest(part, known, form)) for part, why in unclear.items()]
+    keys = {name: _keys(name, form) for name in known}
+    unmatched = [
+        Unmatched(part, times[part], why, _nearest(part, known, keys, form)) for part, why in unclear.items()
+    ]
     return Resolved(meaning, tuple(_with_similar(offices, form)), tuple(unmatched))
 
 
 def _with_similar(offices: Sequence[Office], form: UnitsForm) -> Iterator[Office]:
     names = {office.code: office.name for office in offices}
+    keys = {code: _keys(name, form) for code, name in names.items()}
     for office in offices:
-        shares = ((_share(office.name, name, form), f"{code} {name}") for code, name in names.items())
+        mine = _keys(office.name, form)
+        shares = ((_share(mine, keys[code]), f"{code} {name}") for code, name in names.items())
         near = sorted((-share, other) for share, other in shares if share >= _SIMILAR)
         yield msgspec.structs.replace(
             office, similar=tuple(other for _, other in near if not other.startswith(f"{office.code} "))[:_NEAREST]
         )
 
 
-def _share(one: str, other: str, form: UnitsForm) -> float:
-    """Say how much of two names is the same, from 0 to 1, prefixes and fillers left out."""
-    pairs = ((mine, theirs) for mine in _keys(one, form) for theirs in _keys(other, form))
-    return max(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
+def _share(one: set[str], other: set[str]) -> float:
+    """Say how much of two names is the same, from 0 to 1; both are given by what they say, as `_keys` has it."""
+    best = 0.0
+    for mine in one:
+        for theirs in other:
+            matcher = difflib.SequenceMatcher(None, mine, theirs)
+            if matcher.quick_ratio() > best:
+                best = max(best, matcher.ratio())
+    return best
 
 
 def _fault(part: str, form: UnitsForm) -> str:
@@ -154,9 +164,10 @@ def _codes(group: Sequence[str], form: UnitsForm, units: Units) -> set[str]:
     return {code for code, name in names if _keys(name, form) & keys}
 
 
-def _nearest(part: str, known: Mapping[str, str], form: UnitsForm) -> tuple[str, ...]:
+def _nearest(part: str, known: Mapping[str, str], keys: Mapping[str, set[str]], form: UnitsForm) -> tuple[str, ...]:
     """Return up to three units that a spelling may mean, each by code and name, the likeliest first."""
-    shares = {name: _share(part, name, form) + (part in name) for name in known}
+    mine = _keys(part, form)
+    shares = {name: _share(mine, keys[name]) + (part in name) for name in known}
     near = sorted((name for name, share in shares.items() if share >= _NEAR), key=lambda name: (-shares[name], name))
     found: dict[str, str] = {}
     for name in near:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,6 +139,9 @@ def test_a_list_with_its_own_offices_meets_a_citys_units(read, tmp_path):
     matters, assumed, form = read()
     report = make_draft(matters, assumed, form, units).report
     assert {office.code for office in report.offices} == {"990100-UM", "990100-WC", "990100-WT"}
+    elsewhere = msgspec.structs.replace(form, units=msgspec.structs.replace(form.units, area_code="330000"))
+    candidates = make_draft(matters, assumed, elsewhere, units).tables["duties.csv"]
+    assert {line["scope_code"] for line in candidates} == {"990100"}  # the city's own code, whatever the map says
     strange = resolve(["市城管局", "市城市局", "双江"], UnitsForm(), units)
     assert strange.meaning == {"市城管局": "990100-UM"}
     assert [(one.spelling, one.why) for one in strange.unmatched] == [
@@ -211,6 +215,11 @@ def test_wrong_cells_are_told_all_at_once(table):
     assert [str(problem).partition(";")[0] for problem in caught.value.problems] == [
         "C2: '1' 乙", "C3: 'x'", "D4: ''", "D5: ''",
     ]  # fmt: skip
+
+
+def test_a_code_without_a_name_is_not_the_matter_above(table):
+    with pytest.raises(PackError, match=r"^B2: ''; expected a name"):
+        table("1,甲\n2,\n", columns='code = "A"\nname = "B"')
 
 
 def test_a_kind_in_words_that_the_map_does_not_know_is_told(read):

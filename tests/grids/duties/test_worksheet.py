@@ -19,7 +19,7 @@ from grids.duties.worksheet import SHEET, TITLES, read_draft, read_worksheet, wr
 from grids.duties.worksheetfile import UNITS_SHEET, write_worksheet
 from grids.errors import PackError
 from grids.rules import read_rules
-from grids.spreadsheets import read_workbook
+from grids.spreadsheets import put, read_workbook
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_units_are_offered_in_drop_downs_with_the_selectors_of_the_pack(sheet):
     assert "990100-UM 双江市城管局" in offered
     assert not any("居委会" in text for text in offered)
     rules = book[SHEET].data_validations.dataValidation
-    assert {rule.formula1 for rule in rules} == {f"='{UNITS_SHEET}'!$A$2:$A${len(offered) + 1}"}
+    assert {rule.formula1 for rule in rules} == {f"'{UNITS_SHEET}'!$A$2:$A${len(offered) + 1}"}
     strict = [str(rule.sqref) for rule in rules if rule.showErrorMessage]
     assert strict == ["F2:F206", "K2:K206"]
 
@@ -120,6 +120,16 @@ def test_names_aliases_and_codes_all_mean_the_unit(pack, sheet):
     rows = read_worksheet(sheet, pack)
     leads = {row["category"]: row["unit"] for row in rows if row["role"] == "LEAD"}
     assert {leads[category] for category in ("E-01-01", "E-01-02", "C-01-01")} == {"990100-UM"}
+
+
+def test_words_of_an_office_are_no_formula_in_the_pack(pack, sheet):
+    fill(sheet, 1)
+    book = load_workbook(sheet)
+    put(book[SHEET][cell("basis", 2)], "=cmd()")
+    put(book[SHEET][cell("decided_by", 3)], "-甲")
+    book.save(sheet)
+    rows = read_worksheet(sheet, pack)
+    assert {"'=cmd()", "'-甲"} <= {row["basis"] for row in rows} | {row["decided_by"] for row in rows}
 
 
 def test_what_the_loader_cannot_see_is_named_too(pack, sheet):
