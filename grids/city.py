@@ -17,6 +17,7 @@ import numpy as np
 import shapely
 
 from grids.cells import Cells
+from grids.components import NearestComponents
 from grids.crosswalk import Crosswalk
 from grids.fusion import fuse
 from grids.layers import read_layer
@@ -78,6 +79,11 @@ class City:
         """Return a position inside each cell: (n, 2) degrees, longitude first (WGS-84)."""
         inside = shapely.get_coordinates(shapely.point_on_surface(self.cells.geometry))
         return np.column_stack(transformer(self.cells.crs, WGS84)(inside[:, 0], inside[:, 1]))
+
+    @cached_property
+    def nearest_components(self) -> NearestComponents:
+        """The register of components by place."""
+        return NearestComponents(self.rules.components.values(), self.cells.crs)
 
     @cached_property
     def crosswalk(self) -> Crosswalk:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow.parquet as pq
+import shapely
 from pyarrow import ArrowInvalid
 
 from grids.duties.selectors import Component
+from grids.projection import WGS84, transformer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import ArrayLike
+    from pyproj import CRS
 
     from grids.tables import Problems
 
@@ -43,3 +49,39 @@ def read_components(directory: Path, problems: Problems) -> Mapping[str, Compone
             problems.note(FILE, number, "id", repr(component.component_id), "an id that no other row has")
         found[component.component_id] = component
     return found
+
+
+class NearestComponents:
+    """Finds the component that a report without an id is about: the nearest of its category."""
+
+    def __init__(self, components: Iterable[Component], crs: CRS) -> None:
+        """Index components by category; distances are measured in `crs`, which is in metres."""
+        self._move = transformer(WGS84, crs)
+        self._of: dict[str, list[Component]] = {}
+        for component in sorted(components):
+            self._of.setdefault(component.category, []).append(component)
+        self._trees = {category: self._tree(found) for category, found in self._of.items()}
+
+    def find(
+        self, categories: Sequence[str], lon: ArrayLike, lat: ArrayLike, within_m: float
+    ) -> list[Component | None]:
+        """Return for each of n positions (degrees, CGCS2000) the nearest component of its category within a distance.
+
+        Of several at the same distance the one with the lowest id counts; None where none is near enough.
+        """
+        points = shapely.points(*self._move(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float)))
+        asked = np.array(categories, dtype=object)
+        answers: list[Component | None] = [None] * len(asked)
+        for category in sorted({category for category in categories if category in self._trees}):
+            chosen = np.flatnonzero(asked == category)
+            which, near = self._trees[category].query_nearest(points[chosen], max_distance=within_m)
+            # Components are indexed in the order of their ids, so the first of a point's answers has the lowest.
+            order = np.lexsort((near, which))
+            first = np.flatnonzero(np.diff(which[order], prepend=-1))
+            for position, component in zip(chosen[which[order][first]], near[order][first], strict=True):
+                answers[position] = self._of[category][component]
+        return answers
+
+    def _tree(self, components: Sequence[Component]) -> shapely.STRtree:
+        x, y = self._move(np.array([c.lon for c in components]), np.array([c.lat for c in components]))
+        return shapely.STRtree(shapely.points(x, y))

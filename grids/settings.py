@@ -38,10 +38,14 @@ class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tolerances(_Form, frozen=True):
-    """Distances in metres: cells thinner than `sliver_m` are merged; a point this far outside snaps."""
+    """Distances in metres: cells thinner than `sliver_m` are merged; a point this far outside snaps.
+
+    A report about a kind of component that names none is about the nearest one within `component_m`.
+    """
 
     sliver_m: NotNegative = 5.0
     snap_m: NotNegative = 30.0
+    component_m: NotNegative = 10.0
 
 
 class Hours(_Form, frozen=True):

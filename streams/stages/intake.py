@@ -14,8 +14,9 @@ import numpy as np
 
 from grids import datum
 from grids.catalogue import CategoryError
-from grids.duties.routing import Question, answer
+from grids.duties.routing import INCIDENT, Question, answer
 from grids.locator import METHODS
+from grids.when import facts
 from streams.records import DeadLetter, Placement, RoutedReport
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ class RouteError(Exception):
 
 def route(city: City, batch: Sequence[Accepted]) -> list[RoutedReport | DeadLetter]:
     """Route a batch; the answer has one entry for each report, in order."""
-    placements = _place(city, [accepted.report for accepted in batch])
+    reports = [accepted.report for accepted in batch]
+    placements = _place(city, reports)
+    components = _components(city, reports, placements)
     routed: list[RoutedReport | DeadLetter] = []
-    for accepted, placed in zip(batch, placements, strict=True):
+    for accepted, placed, component in zip(batch, placements, components, strict=True):
         try:
             if isinstance(placed, RouteError):
                 raise placed
-            routed.append(_route_one(city, accepted, *placed))
+            routed.append(_route_one(city, accepted, *placed, component))
         except RouteError as error:
             routed.append(dead_letter(accepted, error.reason, str(error)))
     return routed
@@ -76,7 +79,41 @@ def content_digest(report: Report) -> str:
     return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()[:16]
 
 
-def _route_one(city: City, accepted: Accepted, place: Place, placement: Placement) -> RoutedReport:
+def _components(
+    city: City, reports: Sequence[Report], placements: Sequence[tuple[Place, Placement] | RouteError]
+) -> list[str]:
+    """Return the component that each report is about: the one it names, else the nearest of its kind, else none."""
+    found = [report.component_id or "" for report in reports]
+    asked: list[tuple[int, str, float, float]] = []
+    for number, (report, placed) in enumerate(zip(reports, placements, strict=True)):
+        if found[number] or isinstance(placed, RouteError) or report.matter != INCIDENT or not city.rules.components:
+            continue
+        placement = placed[1]
+        if placement.lon is not None and placement.lat is not None:
+            category = _component_category(city, report, placed[0])
+            if category:
+                asked.append((number, category, placement.lon, placement.lat))
+    if asked:
+        numbers, categories, lon, lat = zip(*asked, strict=True)
+        within = city.rules.form.tolerances.component_m
+        nearest = city.nearest_components.find(categories, lon, lat, within)
+        for number, component in zip(numbers, nearest, strict=True):
+            found[number] = component.component_id if component else ""
+    return found
+
+
+def _component_category(city: City, report: Report, place: Place) -> str:
+    """Return a report's city category if it is a kind of component; empty if not, or if routing will refuse it."""
+    local = (report.occurred_at or report.reported_at).astimezone(city.zone)
+    asked = facts(report.severity, report.urgency, local, place)
+    try:
+        category = city.rules.catalogue.to_city(report.scheme or "", report.category or "", asked)
+    except CategoryError:
+        return ""
+    return category if city.rules.catalogue[category].kind == "COMPONENT" else ""
+
+
+def _route_one(city: City, accepted: Accepted, place: Place, placement: Placement, component: str) -> RoutedReport:
     report = accepted.report
     question = Question(
         at=report.occurred_at or report.reported_at,
@@ -93,7 +130,7 @@ def _route_one(city: City, accepted: Accepted, place: Place, placement: Placemen
         lon=report.lon,
         lat=report.lat,
         datum=report.datum or city.rules.form.channel_datum.get(report.channel, "WGS84"),
-        component=report.component_id or "",
+        component=component,
     )
     try:
         receipt = answer(city.rules, city.cells.version, question)

@@ -158,6 +158,22 @@ def test_a_reports_own_position_is_taken_before_the_registers(lit_city):
     assert (placement.method, placement.street) == ("POINT", BELLTOWER)
 
 
+def test_a_report_that_names_no_component_is_about_the_nearest_of_its_kind(lit_city):
+    lon, lat = point(EASTGATE)
+    near = routed(lit_city, lon=lon + 5e-5, lat=lat, category="C-01-01")
+    far = routed(lit_city, lon=lon + 5e-4, lat=lat, category="C-01-01")
+    other = routed(lit_city, lon=lon, lat=lat, category="E-01-10")
+    assert [one.receipt.place.component for one in (near, far, other)] == ["M-1", "", ""]
+    assert near.report.component_id is None, "what the report said stays as it was"
+
+
+def test_what_is_no_incident_or_of_an_unknown_category_asks_no_register(lit_city):
+    lon, lat = point(EASTGATE)
+    praise = routed(lit_city, lon=lon, lat=lat, matter="PRAISE", scheme=None, category=None)
+    assert praise.receipt.place.component == ""
+    assert routed(lit_city, lon=lon, lat=lat, category="C-99-99").reason == "UNKNOWN_CATEGORY"
+
+
 def test_a_component_that_the_register_does_not_know_is_flagged(lit_city):
     assert routed(lit_city, component_id="M-7").placement.flags == ("UNKNOWN_COMPONENT",)
 
