@@ -55,7 +55,7 @@ def fuse_layers(  # noqa: PLR0913, PLR0917 - a command's options
         float, typer.Option("--snap", min=0.0, help="Borders this many metres from a base border become it.")
     ] = 0.0,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes; all cores from 20,000 polygons on by default.")
+        int | None, typer.Option("--jobs", min=1, help="Processes; all cores from 50,000 polygons on by default.")
     ] = None,
     special: Annotated[
         str | None, typer.Option(help="Net whose units are special-purpose grids, kept whole.")
