@@ -119,7 +119,10 @@ def _line(sheet: Worksheet, row: int, ask: Ask, units: Units) -> None:
         "when": ask.when,
         "written": "\n".join(_candidate(*one) for one in ask.candidates),
         "basis": ask.basis,
-        **{name: "；".join(ask.suggested(role, units)) for name, role in ROLE_FIELDS.items()},
+        **{
+            name: "；".join(_named(unit, units) for unit in ask.suggested(role, units))
+            for name, role in ROLE_FIELDS.items()
+        },
     }
     for column, name in enumerate(TITLES, start=1):
         cell = sheet.cell(row, column)
@@ -138,6 +141,11 @@ def _candidate(role: str, spelling: str, unit: str) -> str:
     return f"{role + ' ' if role else ''}{spelling or '—'} → {unit or '？'}"
 
 
+def _named(unit: str, units: Units) -> str:
+    """Write a unit as the drop-down has it, code first; a selector as it is."""
+    return f"{unit} {units[unit].name_zh}" if unit in units else unit
+
+
 def _choices(units: Units) -> list[str]:
     """List what a drop-down offers: selectors first, then the units, those of single communities left out."""
     functions = sorted(
@@ -148,7 +156,7 @@ def _choices(units: Units) -> list[str]:
     return [
         *(f"{name} {what}" for name, what in _SELECTORS.items()),
         *(f"@{level.lower()}:{function} {_OF_FUNCTION[level]}" for level, function in dict.fromkeys(functions)),
-        *(f"{unit.code} {unit.name_zh}" for unit in units.by_code.values() if unit.level != "COMMUNITY"),
+        *(_named(unit.code, units) for unit in units.by_code.values() if unit.level != "COMMUNITY"),
     ]
 
 

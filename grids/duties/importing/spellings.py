@@ -96,22 +96,26 @@ def _with_similar(offices: Sequence[Office], form: UnitsForm) -> Iterator[Office
     keys = {code: _keys(name, form) for code, name in names.items()}
     for office in offices:
         mine = _keys(office.name, form)
-        shares = ((_share(mine, keys[code]), f"{code} {name}") for code, name in names.items())
+        shares = ((_share(mine, keys[code], _SIMILAR), f"{code} {name}") for code, name in names.items())
         near = sorted((-share, other) for share, other in shares if share >= _SIMILAR)
         yield msgspec.structs.replace(
             office, similar=tuple(other for _, other in near if not other.startswith(f"{office.code} "))[:_NEAREST]
         )
 
 
-def _share(one: set[str], other: set[str]) -> float:
-    """Say how much of two names is the same, from 0 to 1; both are given by what they say, as `_keys` has it."""
+def _share(one: set[str], other: set[str], least: float) -> float:
+    """Say how much of two names is the same, from 0 to 1, or 0 if it is less than `least`.
+
+    Both are given by what they say, as `_keys` has it.
+    """
     best = 0.0
     for mine in one:
         for theirs in other:
             matcher = difflib.SequenceMatcher(None, mine, theirs)
-            if matcher.quick_ratio() > best:
+            needed = max(best, least)
+            if matcher.real_quick_ratio() >= needed and matcher.quick_ratio() >= needed:
                 best = max(best, matcher.ratio())
-    return best
+    return best if best >= least else 0.0
 
 
 def _fault(part: str, form: UnitsForm) -> str:
@@ -167,7 +171,7 @@ def _codes(group: Sequence[str], form: UnitsForm, units: Units) -> set[str]:
 def _nearest(part: str, known: Mapping[str, str], keys: Mapping[str, set[str]], form: UnitsForm) -> tuple[str, ...]:
     """Return up to three units that a spelling may mean, each by code and name, the likeliest first."""
     mine = _keys(part, form)
-    shares = {name: _share(mine, keys[name]) + (part in name) for name in known}
+    shares = {name: _share(mine, keys[name], _NEAR) + (part in name) for name in known}
     near = sorted((name for name, share in shares.items() if share >= _NEAR), key=lambda name: (-shares[name], name))
     found: dict[str, str] = {}
     for name in near:

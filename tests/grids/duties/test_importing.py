@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,8 +14,9 @@ from otherlist import MAP, ROWS, write_list
 from packs import write_pack
 
 from grids.catalogue import read_catalogue
+from grids.duties.importing import spellings
 from grids.duties.importing.draft import make_draft, with_aliases
-from grids.duties.importing.form import MapForm, UnitsForm, built_in, read_map
+from grids.duties.importing.form import ColumnsForm, MapForm, SheetForm, UnitsForm, built_in, read_map
 from grids.duties.importing.limits import CLOCK_WORDS, Reading, read_limit
 from grids.duties.importing.lists import read_list, split_units
 from grids.duties.importing.spellings import resolve
@@ -257,6 +260,23 @@ def test_a_faulty_map_says_where_and_what(read, old, new, expected):
     assert old in MAP
     with pytest.raises(PackError, match=expected):
         read(change=lambda text: text.replace(old, new))
+
+
+def test_every_key_of_a_map_is_explained_and_the_example_is_a_valid_map(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "duty-lists.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`(\w+)`", page))
+    for form in (MapForm, ColumnsForm, SheetForm, UnitsForm):
+        assert [name for name in form.__struct_fields__ if name not in explained] == []
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "map.toml").write_text(example, encoding="utf-8")
+    assert read_map(tmp_path / "map.toml").sheet[0].last == 12
+
+
+def test_every_reason_of_an_unmatched_spelling_is_explained():
+    page = (Path(__file__).parents[3] / "docs" / "duty-lists.md").read_text(encoding="utf-8")
+    source = Path(spellings.__file__).read_text(encoding="utf-8")
+    reasons = set(re.findall(r'"([A-Z]+_[A-Z_]+)[ "]', source))
+    assert reasons == set(re.findall(r"^\| `([A-Z]+_[A-Z_]+)` \|", page, flags=re.MULTILINE))
 
 
 def test_the_maps_that_come_with_the_program_are_valid(tmp_path):
