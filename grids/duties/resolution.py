@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from grids.duties.receipts import RowVerdict
 from grids.duties.rows import BACKSTOP, LEAD, ROLES, DutyRow, Specificity
 from grids.duties.selectors import Component, select
 from grids.tables import OPEN_END, OPEN_START
@@ -53,6 +54,11 @@ class Decision:
     approve: tuple[str, ...]
     enforce: tuple[str, ...]
     rows: tuple[Verdict, ...]
+
+    @cached_property
+    def verdicts(self) -> tuple[RowVerdict, ...]:
+        """The rows as receipts write them; made once for all receipts of this decision."""
+        return tuple(RowVerdict(*verdict) for verdict in self.rows)
 
     @property
     def self_supervised(self) -> bool:

@@ -112,12 +112,8 @@ def answer(rules: Rules, grid_version: str, question: Question) -> Receipt:
             approve=decision.approve,
             enforce=decision.enforce,
             outcome=outcome,
-            automation=rules.form.automation_of(
-                outcome=outcome,
-                channel=question.channel,
-                severity=question.severity,
-                matter=question.matter,
-                confidence=question.confidence,
+            automation=rules.automation_of(
+                outcome, question.channel, question.severity, question.matter, question.confidence
             ),
             level=_LEVELS[question.severity],
             facts={
@@ -127,7 +123,7 @@ def answer(rules: Rules, grid_version: str, question: Question) -> Receipt:
                 "urgency": question.urgency,
                 "hour": local.hour,
             },
-            rows=tuple(RowVerdict(*verdict) for verdict in decision.rows),
+            rows=decision.verdicts,
         )
     )
 
