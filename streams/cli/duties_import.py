@@ -74,13 +74,13 @@ def _show(report: Report, out: Path) -> None:
     )
     for title, limits in (("时限另有文字 limits with words", report.with_text), ("无法读取 unread", report.unparsed)):
         for one in limits:
-            console.out.print(f"  {title}: {one.row} {one.category} {one.limit}", markup=False)
+            console.out.print(f"  {title}: {one.row} {one.category} {one.limit}", markup=False, soft_wrap=True)
     if report.unmatched:
         table = Table("写法 spelling", "次 times", "原因 why", "最接近 nearest")
         for unmatched in report.unmatched:
             table.add_row(unmatched.spelling, str(unmatched.times), unmatched.why, "; ".join(unmatched.nearest))
         console.out.print(table)
-    console.out.print(f"{report.undecided} 待定 undecided rows → {out}", markup=False)
+    console.out.print(f"{report.undecided} 待定 undecided rows → {out}", markup=False, soft_wrap=True)
 
 
 def worksheet(
@@ -113,7 +113,7 @@ def worksheet(
     if as_json:
         console.emit(said)
     else:
-        console.out.print(" · ".join(f"{name} {value}" for name, value in said.items()), markup=False)
+        console.out.print(" · ".join(f"{name} {value}" for name, value in said.items()), markup=False, soft_wrap=True)
 
 
 def matrix(
@@ -140,5 +140,7 @@ def matrix(
         console.emit({"parties": len(made.parties), "categories": categories, "day": day, "out": str(out)})
     else:
         console.out.print(
-            f"{len(made.parties)} 责任主体 parties × {categories} 类别 categories → {out}", markup=False
+            f"{len(made.parties)} 责任主体 parties × {categories} 类别 categories → {out}",
+            markup=False,
+            soft_wrap=True,
         )
