@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
@@ -101,6 +101,7 @@ def test_a_zip_that_is_no_workbook_is_refused(tmp_path):
         read_workbook(tmp_path / "a.xlsx")
 
 
+@settings(deadline=None, max_examples=60)
 @given(at=st.integers(0, 10**6), byte=st.integers(0, 255), end=st.integers(0, 10**6))
 def test_a_damaged_workbook_is_read_or_refused_and_nothing_else(tmp_path_factory, at, byte, end):
     path = save(tmp_path_factory.mktemp("damaged") / "a.xlsx", [["甲", 1], [None, "乙"]], ["A1:A2"])
@@ -154,6 +155,7 @@ def test_a_csv_of_too_many_columns_is_refused(tmp_path):
         read_workbook(tmp_path / "a.csv")
 
 
+@settings(deadline=None, max_examples=60)
 @given(text=st.text(max_size=30), start=st.sampled_from(["", "=", "+", "-", "@", "\t", "=HYPERLINK("]))
 def test_no_text_becomes_a_formula(tmp_path_factory, text, start):
     book = Workbook()
