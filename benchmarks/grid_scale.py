@@ -27,13 +27,17 @@ from grids.locator import Locator
 from grids.raster import compile_locator
 from grids.testing import make_city
 
+_SMALL = 20_000
+
 
 def measure(grids: int, jobs: int, snap_m: float) -> dict[str, float]:
     """Fuse and locate on a city of one size; return the figures."""
     city = make_city(grids, noise_m=2.0)
     polygons = sum(len(layer.ids) for layer in city)
     vertices = int(sum(shapely.get_num_coordinates(layer.geometries).sum() for layer in city))
-    report = (fusion := fuse(city, base="ZZ", jobs=jobs, snap_m=snap_m)).report
+    # small cities are fused three times and the shortest counts: a busy moment would spoil the exponent
+    runs = [fuse(city, base="ZZ", jobs=jobs, snap_m=snap_m) for _ in range(3 if grids <= _SMALL else 1)]
+    report = (fusion := min(runs, key=lambda run: run.report.seconds)).report
     with tempfile.TemporaryDirectory() as name:
         fusion.cells.write(Path(name))
         compile_locator(fusion.cells, Path(name))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.codes import ancestors, case_number, cell_serial, grid_serial, is_place
+from grids.codes import ancestors, case_number, cell_serial, grid_serial, is_grid, is_place, serial_number
 from grids.errors import CodeError
 
 
@@ -83,3 +83,22 @@ def test_a_desk_code_of_another_length_is_refused(desk):
 def test_a_desk_that_used_up_its_serials_of_a_day_is_told_so(number):
     with pytest.raises(CodeError, match="expected 1 to 99999"):
         case_number("510104", date(2026, 3, 2), number)
+
+
+@pytest.mark.parametrize("number", [1, 900, 901, 1000, 2200])
+def test_the_number_of_a_cells_serial_can_be_had_back(number):
+    serial = cell_serial(number)
+    assert serial_number(serial) == number
+    assert not is_grid("510104017001" + serial)
+
+
+@pytest.mark.parametrize("number", [1, 99, 100, 1399])
+def test_the_number_of_a_grids_serial_can_be_had_back(number):
+    serial = grid_serial(number)
+    assert serial_number(serial) == number
+    assert is_grid("510104017001" + serial)
+
+
+@pytest.mark.parametrize("serial", ["", "1", "A1", "??1", "0000", "Aaa"])
+def test_what_is_no_serial_has_no_number(serial):
+    assert serial_number(serial) == 0

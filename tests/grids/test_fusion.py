@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import json
+import struct
 
 import msgspec
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from mosaic import METRIC, box, columns, layer, partition, rows, shuffled
 
 from grids.errors import LayerError
-from grids.fusion import fuse
+from grids.fusion import fuse, page
 from grids.fusion.labels import label
 from grids.fusion.noding import GRID_M, planar_faces, shared_borders
 from grids.fusion.prepare import prepare
@@ -284,3 +286,17 @@ def test_a_report_survives_being_read_back(tmp_path):
     fusion.write(tmp_path)
     again = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=type(fusion.report))
     assert again == fusion.report
+
+
+def test_a_large_city_is_painted_and_each_layer_has_its_own_map(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "_DRAWN", 10)
+    fusion = fuse(random_layers(5, 12, 12, 2.0))
+    fusion.write(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert text.count("<figure>") == 2 + len(fusion.cells.nets)
+    assert text.count("data:image/png;base64,") >= 2
+    assert "http" not in text
+    assert "<title>" not in text.split("<main>")[1].split("Slivers, gaps")[0]
+    first = base64.b64decode(text.split("data:image/png;base64,")[1].split('"')[0])
+    assert first.startswith(b"\x89PNG")
+    assert struct.unpack(">II", first[16:24])[0] > 500

@@ -89,6 +89,55 @@ def test_a_local_grid_needs_control_points_and_mercator_metres_are_named():
     assert guess_crs((1.0, 2.0, 3.0, 4.0))[0].code == "EPSG:4490"
 
 
+def test_with_a_base_layer_feet_of_an_american_state_are_recognised():
+    boxes = np.array([shapely.box(-74.25, 40.5, -74.0, 40.7), shapely.box(-74.0, 40.7, -73.7, 40.9)])
+    feet = project(boxes, WGS84, CRS.from_epsg(2263))
+    (guess,) = guess_crs(tuple(shapely.total_bounds(feet)), tuple(shapely.total_bounds(boxes)))
+    assert guess.code == "EPSG:2263"
+    assert guess_crs((1e9, 1e9, 2e9, 2e9), tuple(shapely.total_bounds(boxes))) == []
+
+
+def test_feet_read_as_degrees_are_suspicious_and_the_base_layer_says_what_they_are(tmp_path):
+    boxes = np.array([shapely.box(-74.25, 40.5, -74.0, 40.7), shapely.box(-74.0, 40.5, -73.7, 40.7)])
+    base = gpd.GeoDataFrame({"code": ["1", "2"]}, geometry=boxes, crs=4326)
+    base.to_file(tmp_path / "base.gpkg")
+    feet = project(boxes, WGS84, CRS.from_epsg(2263))
+    gpd.GeoDataFrame({"code": ["1", "2"]}, geometry=feet, crs=4326).to_file(tmp_path / "feet.gpkg")
+    findings = inspect_layer(tmp_path / "feet.gpkg", "code", base=tmp_path / "base.gpkg").findings
+    (finding,) = [finding for finding in findings if finding.kind == "SUSPICIOUS_CRS"]
+    assert "Long Island" in finding.message
+    assert "--crs EPSG:2263" in finding.suggestion
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ((3_400_000.0, 35_400_000.0, 3_401_000.0, 35_402_000.0), "exchange the two numbers of every position"),
+        ((1_000.0, 2_000.0, 9_000.0, 8_000.0), "control points"),
+        ((400_000.0, 3_400_000.0, 401_000.0, 3_402_000.0), "--base FILE narrows it down"),
+    ],
+)
+def test_what_to_do_about_a_missing_crs_depends_on_the_numbers(tmp_path, numbers, words):
+    gpd.GeoDataFrame({"code": ["1"]}, geometry=[shapely.box(*numbers)]).to_file(tmp_path / "u.shp")
+    finding = next(f for f in inspect_layer(tmp_path / "u.shp", "code").findings if f.kind == "NO_CRS")
+    assert words in finding.suggestion
+
+
+def test_a_plain_shift_and_a_shifted_base_are_told_in_words(tmp_path):
+    def written(name, shapes):
+        one = CITY[0] if name == "zz" else CITY[1]
+        layer = Layer(name, one.ids, one.names, one.parents, shapes, WGS84, name)
+        return write_layer(layer, tmp_path / f"{name}.geojson")
+
+    base = written("zz", BASE)
+    moved = shapely.transform(project(DEPARTMENT, WGS84, METRIC), lambda xy: np.add(xy, (61.0, -33.0)))
+    shifted = inspect_layer(written("cg", project(moved, METRIC, WGS84)), "code", base=base)
+    assert "one shift of -6" in next(f.message for f in shifted.findings if f.kind == "DATUM_MISFIT")
+    wrong = written("zz", convert(BASE, lambda x, y: from_wgs84(x, y, "GCJ02")))
+    told = inspect_layer(written("cg", DEPARTMENT), "code", base=wrong)
+    assert "it is the base layer" in next(f.message for f in told.findings if f.kind == "DATUM_MISFIT")
+
+
 @pytest.mark.parametrize(("code", "name"), [(4214, "北京54"), (2379, "西安80"), (4544, ""), (4326, "")])
 def test_surveys_before_cgcs2000_are_named(code, name):
     assert old_datum(CRS.from_epsg(code)) == name
