@@ -33,6 +33,10 @@ METHODS: Final = ("POINT", "SNAP", "NONE")
 """Names of the method codes: inside a cell, near one, nowhere."""
 
 
+_LONG = 100
+"""From so many corners on it pays to index a border before a distance to it is measured."""
+
+
 @dataclass(frozen=True, eq=False)
 class Located:
     """Answers for an array of points: cell index (-1 none), method code, metres to the nearest cell border.
@@ -79,7 +83,7 @@ class Locator:
         border_m = np.full(len(x), np.nan)
         if border:
             found = np.flatnonzero(method == POINT)
-            border_m[found] = shapely.distance(shapely.points(x[found], y[found]), self._borders[index[found]])
+            border_m[found] = self._distance(index[found], x[found], y[found])
         if self.snap_m > 0.0:
             lost = np.flatnonzero((method == NONE) & np.isfinite(x) & np.isfinite(y))
             which, cell, distance = self._snap(x[lost], y[lost])
@@ -103,7 +107,7 @@ class Locator:
             value = next((cell for cell in candidates if shapely.intersects_xy(self._shapes[cell], x, y)), _OUTSIDE)
         if value == _OUTSIDE:
             return self._snap_one(x, y)
-        return value, POINT, float(shapely.distance(shapely.Point(x, y), self._borders[value]))
+        return value, POINT, float(self._distance(np.array([value]), np.array([x]), np.array([y]))[0])
 
     def _snap_one(self, x: float, y: float) -> tuple[int, int, float]:
         if self.snap_m > 0.0 and np.isfinite(x) and np.isfinite(y):
@@ -144,6 +148,21 @@ class Locator:
         if len(fresh):
             shapely.prepare(self._shapes[fresh])
             self._ready[fresh] = True
+
+    def _distance(self, cell: NDArray[Any], x: Floats, y: Floats) -> Floats:
+        """Measure from points to their cells' borders; long borders are indexed, each once."""
+        points, borders = shapely.points(x, y), self._borders[cell]
+        long = self._is_long[cell]
+        found = np.empty(len(x))
+        found[~long] = shapely.distance(points[~long], borders[~long])
+        if long.any():
+            shapely.prepare(self._borders[np.unique(cell[long])])
+            found[long] = shapely.length(shapely.shortest_line(borders[long], points[long]))
+        return found
+
+    @cached_property
+    def _is_long(self) -> NDArray[np.bool_]:
+        return np.asarray(shapely.get_num_coordinates(self._borders) > _LONG, dtype=np.bool_)
 
     @cached_property
     def _borders(self) -> NDArray[Any]:
