@@ -131,8 +131,10 @@ class Catalogue:
 
     def condition(self, category: str, name: str | None, day: date) -> FilingCondition | None:
         """Return the filing condition of a leaf on a city date: the named one, else the category's first."""
-        in_force = [c for c in self.conditions.get(category, ()) if c.effective_from <= day < c.effective_to]
-        return next((c for c in in_force if name is None or c.condition == name), None)
+        for found in self.conditions.get(category, ()):
+            if (name is None or found.condition == name) and found.effective_from <= day < found.effective_to:
+                return found
+        return None
 
 
 def read_catalogue(directory: Path, problems: Problems) -> Catalogue:

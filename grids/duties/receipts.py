@@ -66,11 +66,15 @@ class Receipt(msgspec.Struct, frozen=True):
     receipt_id: str = ""
 
 
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
 def sealed(receipt: Receipt) -> Receipt:
     """Return the receipt under the name that its content gives it: 32 hex digits of SHA-256."""
-    bare = msgspec.structs.replace(receipt, receipt_id="") if receipt.receipt_id else receipt
-    digest = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()[:32]
-    return msgspec.structs.replace(bare, receipt_id=digest)
+    bare = msgspec.structs.replace(receipt, receipt_id="")
+    digest = hashlib.sha256(_encoder.encode(bare)).hexdigest()[:32]
+    msgspec.structs.force_setattr(bare, "receipt_id", digest)  # nobody has seen this copy yet
+    return bare
 
 
 def intact(receipt: Receipt) -> bool:

@@ -100,7 +100,7 @@ def test_cells_that_no_row_tells_apart_are_one_class():
     assert prove(duty_list(row("a")), [LEAF], many).classes == prove(duty_list(row("a")), [LEAF], many[:1]).classes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(lists_of_rows(most=5))
 def test_the_proof_agrees_with_asking_every_pair_on_every_day_under_every_condition(rows):
     duties = duty_list(*rows, known=[CLOSED])
