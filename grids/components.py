@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 from pyarrow import ArrowInvalid
@@ -26,7 +27,9 @@ _COLUMNS = ("id", "category", "lon", "lat", "owner", "maintainer")
 
 
 def read_components(directory: Path, problems: Problems) -> Mapping[str, Component]:
-    """Read components.parquet (positions in CGCS2000) by id; a city without a register has none.
+    """Read components.parquet by id; a city without a register has none.
+
+    Positions are degrees in CGCS2000: columns lon and lat, or the points of a GeoParquet geometry column.
 
     Notes missing columns, a file that is no Parquet, and ids used twice.
     """
@@ -38,6 +41,10 @@ def read_components(directory: Path, problems: Problems) -> Mapping[str, Compone
     except ArrowInvalid as error:
         problems.note(FILE, 0, "", str(error), "a Parquet file")
         return {}
+    if "geometry" in table.column_names and "lon" not in table.column_names:
+        points = shapely.from_wkb(table.column("geometry").to_pylist())
+        table = table.append_column("lon", pa.array(shapely.get_x(points)))
+        table = table.append_column("lat", pa.array(shapely.get_y(points)))
     if missing := [name for name in _COLUMNS if name not in table.column_names]:
         problems.note(FILE, 0, ", ".join(missing), "no such column", "columns " + ", ".join(_COLUMNS))
         return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 from pyproj import CRS
 
 from grids.components import NearestComponents, read_components
@@ -34,6 +35,15 @@ def test_components_are_found_by_their_id(tmp_path):
     assert found["P1"].owner == "QY"
     assert (found["P2"].lon, found["P2"].maintainer) == (104.1, "QY")
     assert not problems
+
+
+def test_positions_may_be_the_points_of_a_geoparquet(tmp_path):
+    points = shapely.to_wkb(shapely.points([104.0, 104.1], [30.6, 30.7])).tolist()
+    write(tmp_path, lon=None, lat=None, geometry=points)
+    problems = Problems()
+    found = read_components(tmp_path, problems)
+    assert not problems
+    assert (found["P2"].lon, found["P2"].lat) == (104.1, 30.7)
 
 
 def test_a_city_without_a_register_has_no_components(tmp_path):
