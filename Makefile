@@ -34,7 +34,7 @@ pack: setup  ## writes config/chengdu anew from its seed
 	$(BIN)/python -m grids.synthetic config/chengdu
 
 lock:  ## pins every version with its hashes; needs uv on the PATH
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra dev pyproject.toml -o constraints.txt
 
 clean:
