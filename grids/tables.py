@@ -123,12 +123,9 @@ class Row:
 
 def parse_time(text: str) -> time:
     """Read a time of day such as 08:00. Raises ValueError that says what was expected."""
-    try:
-        if re.fullmatch(r"[0-9]{2}:[0-9]{2}", text):
-            return time.fromisoformat(text)
-    except ValueError:
-        pass
-    raise ValueError("a time such as 08:00")
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("a time such as 08:00")
+    return time.fromisoformat(text)
 
 
 def read_rows(path: Path, columns: Sequence[str], problems: Problems, *, optional: bool = False) -> Iterator[Row]:

@@ -60,8 +60,9 @@ def test_the_demo_pack_is_read_without_a_fault():
     "file", ["areas.csv", "area_classes.csv", "category_map.csv", "workers.csv", "duplicates.toml"]
 )
 def test_a_pack_may_lack_what_it_does_not_need(pack, file):
+    before = read_rules(pack).digest
     (pack / file).unlink()
-    read_rules(pack)
+    assert read_rules(pack).digest != before
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 
 @pytest.mark.parametrize("file", ["units.csv", "duties.csv", "city.toml", "calendar.csv"])
 def test_a_file_with_a_byte_order_mark_is_read_as_without(pack, file):
+    plain = read_rules(pack)
     (pack / file).write_bytes(b"\xef\xbb\xbf" + (pack / file).read_bytes())
-    read_rules(pack)
+    marked = read_rules(pack)
+    assert marked.form == plain.form
+    assert (marked.units, marked.calendar) == (plain.units, plain.calendar)
+    assert [row.row for row in marked.duties.rows] == [row.row for row in plain.duties.rows]
 
 
 @pytest.mark.parametrize("file", ["units.csv", "duties.csv", "city.toml", "areas.csv"])

@@ -1,36 +1,16 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from offices import fill, put_together, spoil
 from otherlist import write_list
 from packs import write_pack
 
-from streams.cli import console, main
-
 IMPORT_KEYS = {
     "categories", "conditions", "limits", "with_text", "unparsed", "multiple_units", "relative_units",
     "no_concrete_unit", "unit_spellings",
 }  # fmt: skip
-
-
-@pytest.fixture
-def onegrid(monkeypatch, capsys, tmp_path_factory):
-    """Run a command line; returns its exit code, and what it said on either channel."""
-    monkeypatch.setenv("ONEGRID_CACHE", str(tmp_path_factory.mktemp("cache")))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["onegrid", *map(str, arguments)])
-        for channel in (console.out, console.err):
-            monkeypatch.setattr(channel, "_width", 1000)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, " ".join(said.err.replace("│", " ").split())
-
-    return run
 
 
 @pytest.fixture
