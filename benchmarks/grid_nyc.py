@@ -3,8 +3,8 @@
     python benchmarks/grid_nyc.py [--overlay] [--points 1000000]
 
 Ratios are measured side by side in this one run; the absolute figures are this machine's at this moment. `--overlay`
-adds the chained overlay, which takes minutes. SedonaDB is compared where `sedonadb` is installed. Needs the layers of
-DATA.md (ONEGRID_SHARED_DATA).
+adds the chained overlay, which takes minutes. SedonaDB is compared where it is installed (`pip install '.[bench]'`).
+Needs the layers of DATA.md (ONEGRID_SHARED_DATA).
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def sedona(lon: Any, lat: Any, frame: gpd.GeoDataFrame, ours: float) -> None:
     try:
         import sedonadb  # noqa: PLC0415 - an engine to compare with, not a dependency
     except ImportError:
-        say("SedonaDB", "not installed: pip install sedonadb")
+        say("SedonaDB", "not installed: pip install '.[bench]'")
         return
     engine = sedonadb.connect()
     engine.sql("SET datafusion.execution.target_partitions = 1")

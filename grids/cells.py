@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,16 +120,37 @@ class Cells:
     @classmethod
     def read(cls, directory: Path) -> Cells:
         """Read what `write` wrote. Raises LayerError if `directory` holds no fused grid."""
-        path = directory / FILE
+        return CellsFile(directory).read()
+
+
+class CellsFile:
+    """cells.parquet of a folder, held open: it can be read later, even if somebody has tidied the folder away."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the file. Raises LayerError if the folder holds no fused grid."""
+        path = folder / FILE
+        self.folder = folder
+        self._one_at_a_time = Lock()
         try:
-            table = pq.read_table(path)
-            metadata = table.schema.metadata or {}
-            about, geo = json.loads(metadata[b"onegrid"]), json.loads(metadata[b"geo"])
+            self._file = pq.ParquetFile(path, memory_map=True)
+            metadata = self._file.schema_arrow.metadata or {}
+            self._about, self._geo = json.loads(metadata[b"onegrid"]), json.loads(metadata[b"geo"])
         except (OSError, KeyError, ValueError) as error:
             found = "no such file" if isinstance(error, FileNotFoundError) else "not a fused grid"
             raise LayerError([Problem(str(path), 0, "", found, "cells.parquet of `onegrid grid fuse`")]) from error
-        return cls(
-            crs=CRS.from_json_dict(geo["columns"]["geometry"]["crs"]),
+
+    @property
+    def version(self) -> str:
+        """The version of the cells."""
+        return str(self._about["version"])
+
+    def read(self) -> Cells:
+        """Read the cells."""
+        with self._one_at_a_time:
+            table = self._file.read()
+        about = self._about
+        return Cells(
+            crs=CRS.from_json_dict(self._geo["columns"]["geometry"]["crs"]),
             nets=tuple(about["nets"]),
             base=about["base"],
             codes=_texts(table, "cell"),
@@ -137,10 +159,10 @@ class Cells:
             labels={net: _texts(table, net) for net in about["nets"]},
             area_m2=table.column("area_m2").to_numpy(),
             geometry=shapely.from_wkb(_texts(table, "geometry")),
-            version=about["version"],
+            version=self.version,
             special=about.get("special", ""),
             retired=tuple(about.get("retired", ())),
-            folder=directory,
+            folder=self.folder,
         )
 
 

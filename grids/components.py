@@ -37,7 +37,8 @@ def read_components(directory: Path, problems: Problems) -> Mapping[str, Compone
     if not path.exists():
         return {}
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # read_table would bring pandas along: 0.3 s
+            table = file.read()
     except ArrowInvalid as error:
         problems.note(FILE, 0, "", str(error), "a Parquet file")
         return {}

@@ -5,8 +5,8 @@ Weights are shares of area; where points with people or households are given, al
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,20 +73,14 @@ class Crosswalk:
         weight = np.where(known, here / np.where(known, total, 1.0), self.weight_area)
         return replace(self, weights={**self.weights, name: weight})
 
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str], list[int]]:
-        rows: dict[tuple[str, str], list[int]] = {}
-        for row, key in enumerate(zip(self.layer, self.unit, strict=True)):
-            rows.setdefault(key, []).append(row)
-        return rows
-
     def cells_of(self, layer: str, unit: str, by: str = "area") -> list[tuple[str, float]]:
         """List the cells of a unit with their weights, the heaviest first; empty for an unknown unit.
 
         `by` names the weights: area, or one of `weights`.
         """
         weights = self.weight_area if by == "area" else self.weights[by]
-        rows = self._rows.get((layer, unit), [])
+        first, last = bisect_left(self.layer, layer), bisect_right(self.layer, layer)
+        rows = range(bisect_left(self.unit, unit, first, last), bisect_right(self.unit, unit, first, last))
         found = [(str(self.cell[row]), float(weights[row])) for row in rows]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 
@@ -107,9 +101,11 @@ class Crosswalk:
     @classmethod
     def read(cls, directory: Path) -> Crosswalk:
         """Read what `write` wrote."""
-        table = pq.read_table(directory / FILE)
+        with pq.ParquetFile(directory / FILE) as file:
+            table = file.read()
         layer, unit, cell, grid = (
-            np.array(table.column(name).to_pylist(), dtype=object) for name in ("layer", "unit", "cell", "grid")
+            np.array(table.column(name).to_numpy(zero_copy_only=False), dtype=object)
+            for name in ("layer", "unit", "cell", "grid")
         )
         area, weight = (table.column(name).to_numpy() for name in ("area_m2", "weight_area"))
         more = [name for name in table.column_names if name.startswith(_WEIGHT) and name != "weight_area"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import pyogrio
-
 from grids.findings import Finding
 
 if TYPE_CHECKING:
@@ -36,6 +34,8 @@ def guess_encoding(path: Path) -> Guess | None:
     with table.open("rb") as stream:
         if (header := stream.read(32))[_DRIVER_BYTE : _DRIVER_BYTE + 1] not in {b"\0", b"\x57"} or not header:
             return None
+    import pyogrio  # noqa: PLC0415 - as in geofiles
+
     # read as Latin-1 every byte is a character, so the bytes can be had back
     _, _, _, columns = pyogrio.raw.read(path, encoding="ISO-8859-1", read_geometry=False)
     texts = [value for column in columns if column.dtype == object for value in column if isinstance(value, str)]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyogrio
 import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -77,6 +76,8 @@ def _text(value: Any) -> str:
 
 
 def _read_gdal(path: Path, encoding: str | None) -> Raw:
+    import pyogrio  # noqa: PLC0415 - it brings pandas along, 0.3 s that most commands need not wait
+
     if path.suffix.lower() == ".gpkg" and len(layers := pyogrio.list_layers(path)) > 1:
         raise ValueError(f"{len(layers)} layers: {', '.join(layers[:, 0])}")
     meta, _, wkb, columns = pyogrio.raw.read(path, encoding=encoding, force_2d=True)

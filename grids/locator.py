@@ -64,6 +64,9 @@ class Locator:
         self._move = transformer(WGS84, cells.crs)
         self._shapes = cells.geometry
         self._ready = np.zeros(len(cells), dtype=bool)
+        self._drawn = np.zeros(len(cells), dtype=bool)
+        self._borders = np.empty(len(cells), dtype=object)
+        self._is_long = np.zeros(len(cells), dtype=bool)
         raster = open_raster(cells.folder, cells.version) if cells.folder is not None else None
         raster = build_raster(cells.geometry) if raster is None else raster
         self._west, self._south, self._pixel = raster.frame.west, raster.frame.south, raster.frame.pixel
@@ -85,11 +88,12 @@ class Locator:
             found = np.flatnonzero(method == POINT)
             border_m[found] = self._distance(index[found], x[found], y[found])
         if self.snap_m > 0.0:
-            lost = np.flatnonzero((method == NONE) & np.isfinite(x) & np.isfinite(y))
-            which, cell, distance = self._snap(x[lost], y[lost])
-            index[lost[which]], method[lost[which]] = cell, SNAP
-            if border:
-                border_m[lost[which]] = distance
+            lost = np.flatnonzero((method == NONE) & self._near(x, y))
+            if len(lost):
+                which, cell, distance = self._snap(x[lost], y[lost])
+                index[lost[which]], method[lost[which]] = cell, SNAP
+                if border:
+                    border_m[lost[which]] = distance
         return Located(index, method, border_m)
 
     def locate_one(self, lon: float, lat: float) -> tuple[int, int, float]:
@@ -110,11 +114,24 @@ class Locator:
         return value, POINT, float(self._distance(np.array([value]), np.array([x]), np.array([y]))[0])
 
     def _snap_one(self, x: float, y: float) -> tuple[int, int, float]:
-        if self.snap_m > 0.0 and np.isfinite(x) and np.isfinite(y):
+        if self.snap_m > 0.0 and self._near(x, y):
             _, cell, distance = self._snap(np.array([x]), np.array([y]))
             if len(cell):
                 return int(cell[0]), SNAP, float(distance[0])
         return _OUTSIDE, NONE, float("nan")
+
+    def touching(self, shape: Any) -> Ints:
+        """Return the cells that a shape in the cells' own CRS touches, in order."""
+        return np.sort(self._tree.query(shape, predicate="intersects"))
+
+    def _near(self, x: Any, y: Any) -> Any:
+        """Say which points are on the raster or as near to it as a point may snap; those without coordinates aren't.
+
+        So a point far away never makes the index that snapping needs.
+        """
+        east, north = self._west + self._columns * self._pixel, self._south + self._rows * self._pixel
+        across = (x >= self._west - self.snap_m) & (x <= east + self.snap_m)
+        return across & (y >= self._south - self.snap_m) & (y <= north + self.snap_m)
 
     def _look_up(self, x: Floats, y: Floats) -> NDArray[np.int32]:
         """Return the lowest cell that covers each point, -1 where none does."""
@@ -150,7 +167,11 @@ class Locator:
             self._ready[fresh] = True
 
     def _distance(self, cell: NDArray[Any], x: Floats, y: Floats) -> Floats:
-        """Measure from points to their cells' borders; long borders are indexed, each once."""
+        """Measure from points to their cells' borders; long borders are indexed, each once.
+
+        No cell's border runs through another, so a point's own cell has the nearest.
+        """
+        self._draw(cell)
         points, borders = shapely.points(x, y), self._borders[cell]
         long = self._is_long[cell]
         found = np.empty(len(x))
@@ -160,14 +181,14 @@ class Locator:
             found[long] = shapely.length(shapely.shortest_line(borders[long], points[long]))
         return found
 
-    @cached_property
-    def _is_long(self) -> NDArray[np.bool_]:
-        return np.asarray(shapely.get_num_coordinates(self._borders) > _LONG, dtype=np.bool_)
-
-    @cached_property
-    def _borders(self) -> NDArray[Any]:
-        """The border of each cell. No cell's border runs through another, so a point's own cell has the nearest."""
-        return np.asarray(shapely.boundary(self._shapes), dtype=object)
+    def _draw(self, cells: NDArray[Any]) -> None:
+        """Draw the borders of cells that are about to be measured to, each once."""
+        fresh = cells[~self._drawn[cells]]
+        if len(fresh):
+            fresh = np.unique(fresh)
+            self._borders[fresh] = shapely.boundary(self._shapes[fresh])
+            self._is_long[fresh] = shapely.get_num_coordinates(self._borders[fresh]) > _LONG
+            self._drawn[fresh] = True
 
     @cached_property
     def _tree(self) -> shapely.STRtree:

@@ -146,7 +146,7 @@ class Places:
                 place = known[area] = self.at(area)
             if code in self.classes:
                 place = self.at(area, cell=code)
-            found.append(place._replace(cell=code, grid=grid))
+            found.append(Place(code, grid, *place[2:]))  # three times as fast as _replace
         return found
 
 

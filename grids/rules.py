@@ -17,6 +17,7 @@ from grids.duties.resolution import Duties
 from grids.duties.rows import read_duties
 from grids.errors import LayerError
 from grids.geofiles import parse_crs
+from grids.layersets import LayerSet, check_layers, layer_sets
 from grids.places import Area, AreaClass, Desk, Places, Zone, read_area_classes, read_areas
 from grids.projection import is_metric
 from grids.settings import (
@@ -30,7 +31,8 @@ from grids.settings import (
     Tier,
     convert,
 )
-from grids.tables import Problems, parse_time, read_rows, read_toml
+from grids.tables import OPEN_START, Problems, parse_time, read_rows, read_toml
+from grids.telling import Alerting, check_alerting, ladder, level_above, read_alerting
 from grids.units import Units, read_units
 from grids.worktime import HOLIDAY, MAKEUP_WORKDAY, WorkCalendar, parse_limit
 
@@ -71,6 +73,18 @@ class Rules:
     duplicates: DuplicatesForm
     workers: tuple[Worker, ...]
     components: Mapping[str, Component]
+    alerting: Alerting
+
+    @cached_property
+    def layer_sets(self) -> tuple[LayerSet, ...]:
+        """The layers of each version of the grid that the pack draws, the oldest first."""
+        return layer_sets(self.layers)
+
+    @property
+    def grid_days(self) -> tuple[date, ...]:
+        """The first day of each version of the grid, the oldest first; `previous` was always in force."""
+        drawn = tuple(one.first for one in self.layer_sets)
+        return (OPEN_START, *drawn) if self.form.previous else drawn
 
     def automation_of(
         self, outcome: str, channel: str, severity: int, matter: str, confidence: float
@@ -87,6 +101,21 @@ class Rules:
     @cached_property
     def _modes(self) -> dict[tuple[str, str, int, str, float], dict[str, str]]:
         """What was asked before: confidences have three decimals, so it can't grow without end."""
+        return {}
+
+    def tiers_of(self, clock: str, unit: str) -> tuple[Tier, ...]:
+        """Return what a unit's clock of a name comes to; that of an acknowledgement by the unit's ways and level."""
+        if clock != "ACK":
+            return self.tiers
+        steps = self._ladders.get(unit)
+        if steps is None:
+            steps = ladder(len(self.alerting.ways.get(unit, ())), level_above(self.places, unit))
+            self._ladders[unit] = steps
+        return steps
+
+    @cached_property
+    def _ladders(self) -> dict[str, tuple[Tier, ...]]:
+        """What was asked before, by unit."""
         return {}
 
     @property
@@ -122,6 +151,7 @@ def read_rules(directory: Path) -> Rules:
     )
     units = read_units(directory, problems)
     catalogue = read_catalogue(directory, problems)
+    alerting = read_alerting(directory, units, problems)
     areas = read_areas(directory, problems)
     classes = read_area_classes(directory, problems)
     workers = _workers(directory, units, problems)
@@ -133,7 +163,8 @@ def read_rules(directory: Path) -> Rules:
     places = _places(form, areas, classes, units, problems)
     _check_form(form, problems)
     _check_duplicates(duplicates, catalogue, problems)
-    _check_layers(layers, form, directory, problems)
+    check_layers(layers.layer, form, directory, problems)
+    check_alerting(alerting, places, problems)
     rules = Rules(
         form=form,
         digest=pack_digest(directory),
@@ -148,6 +179,7 @@ def read_rules(directory: Path) -> Rules:
         duplicates=duplicates,
         workers=workers,
         components=read_components(directory, problems),
+        alerting=alerting,
     )
     problems.raise_if_any()
     return rules
@@ -218,7 +250,10 @@ def _check_form(form: CityForm, problems: Problems) -> None:
             problems.note(
                 "city.toml", 0, f"automation[{number}].mode", repr(rule.mode), "one of " + " ".join(CAUTION)
             )
-    for step in ("accept", "dispatch", "verify", "check", "answer", "return_window", "ack", "ack_urgent"):
+    for step in (
+        "accept", "dispatch", "verify", "check", "answer", "help", "dispute", "late", "return_window", "ack",
+        "ack_urgent",
+    ):  # fmt: skip
         _check_limit(f"limits.{step}", getattr(form.limits, step), problems)
     for urgency in URGENCIES:
         _check_limit(f"limits.sign.{urgency}", form.limits.sign.get(urgency, ""), problems)
@@ -243,26 +278,29 @@ def _check_limit(field: str, text: str, problems: Problems) -> None:
 
 
 def _check_duplicates(duplicates: DuplicatesForm, catalogue: Catalogue, problems: Problems) -> None:
-    for kind in ("component", "event", "diffuse"):
-        for number, code in enumerate(getattr(duplicates, kind).categories):
+    def fault(where: str, found: str, expected: str) -> None:
+        problems.note("duplicates.toml", 0, where, found, expected)
+
+    tables = {kind: getattr(duplicates, kind) for kind in ("component", "event", "diffuse")}
+    tables |= {f"special[{number}]": table for number, table in enumerate(duplicates.special)}
+    named: dict[tuple[bool, str], str] = {}
+    for name, table in tables.items():
+        if name.startswith("special") and not table.categories:
+            fault(f"{name}.categories", "nothing", "the categories that it is about")
+        for number, code in enumerate(table.categories):
+            where = f"{name}.categories[{number}]"
             if code not in catalogue.leaves:
-                where = f"{kind}.categories[{number}]"
-                problems.note("duplicates.toml", 0, where, repr(code), "a leaf of scheme city in categories.csv")
-
-
-def _check_layers(layers: LayersForm, form: CityForm, directory: Path, problems: Problems) -> None:
-    nets = [layer.net for layer in layers.layer]
-    if form.base not in nets:
-        problems.note("city.toml", 0, "base", repr(form.base), "a net of layers.toml: " + " ".join(nets))
-    for number, layer in enumerate(layers.layer):
-        if nets.count(layer.net) > 1:
-            problems.note("layers.toml", 0, f"layer[{number}].net", repr(layer.net), "a net that no other layer has")
-        if layer.datum not in DATUMS:
-            expected = "one of " + " ".join(sorted(DATUMS))
-            problems.note("layers.toml", 0, f"layer[{number}].datum", repr(layer.datum), expected)
-        path = (directory / layer.file).resolve()
-        if not path.is_relative_to(directory.resolve()) or not path.is_file():
-            problems.note("layers.toml", 0, f"layer[{number}].file", repr(layer.file), "a file below the pack")
+                fault(where, repr(code), "a leaf of scheme city in categories.csv")
+            # A special table is there to say otherwise than the general ones; two of a rank would contradict.
+            first = named.setdefault((name.startswith("special"), code), where)
+            if first != where:
+                fault(where, f"{code!r}, as {first}", "a category in one table")
+    if duplicates.suggest > duplicates.merge:
+        fault("suggest", f"{duplicates.suggest:g}", f"no more than merge, {duplicates.merge:g}")
+    weights = duplicates.weights
+    total = weights.space + weights.time + weights.category + weights.text
+    if abs(total - 1) > 1e-9:  # noqa: PLR2004 - sums of decimals are not exact
+        fault("weights", f"{total:g} together", "1 together")
 
 
 def _exceptions(directory: Path, problems: Problems) -> dict[date, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -27,28 +28,35 @@ Channel = Literal[
 Outcome = Literal["LEAD", "BACKSTOP", "DISPUTED", "NONE", "NO_GRID", "NOT_AN_INCIDENT"]
 """What a report is about, how it came, and how its routing can end: a misspelt one in a pack would never apply."""
 
+Request = Literal["EXTENSION", "SUSPENSION", "APPEAL"]
+Approver = Literal["CENTRE", "SUPERVISION", "COLLECTOR"]
+"""What a unit may ask for, and who may answer it: a misspelt role could answer nothing."""
+
 AT_LEAST_ONE = msgspec.Meta(min_length=1)
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Counted = Annotated[int, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
-class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of a TOML file."""
 
 
-class Tolerances(_Form, frozen=True):
+class Tolerances(Form, frozen=True):
     """Distances in metres: cells thinner than `sliver_m` are merged; a point this far outside snaps.
 
-    A report about a kind of component that names none is about the nearest one within `component_m`.
+    Borders of other layers within `snap_borders_m` of a base border become it (0: none does). A report about a kind
+    of component that names none is about the nearest one within `component_m`.
     """
 
     sliver_m: NotNegative = 5.0
+    snap_borders_m: NotNegative = 0.0
     snap_m: NotNegative = 30.0
     component_m: NotNegative = 10.0
 
 
-class Hours(_Form, frozen=True):
+class Hours(Form, frozen=True):
     """Working periods of a working day as `08:00-12:00`, and the ISO weekdays that are working days."""
 
     periods: Annotated[list[str], AT_LEAST_ONE] = msgspec.field(
@@ -59,7 +67,7 @@ class Hours(_Form, frozen=True):
     )
 
 
-class ZoneForm(_Form, frozen=True):
+class ZoneForm(Form, frozen=True):
     """A special zone and the areas it consists of."""
 
     code: str
@@ -68,7 +76,7 @@ class ZoneForm(_Form, frozen=True):
     areas: list[str]
 
 
-class DeskForm(_Form, frozen=True):
+class DeskForm(Form, frozen=True):
     """A desk and the areas it commands."""
 
     code: str
@@ -79,14 +87,22 @@ class DeskForm(_Form, frozen=True):
     centre: str = ""
 
 
-class StepLimits(_Form, frozen=True):
-    """Limits of the desk's own steps (DOMAIN §4); `sign` by urgency."""
+class StepLimits(Form, frozen=True):
+    """Limits of the desk's own steps (DOMAIN §4); `sign` by urgency.
+
+    `returns` is how often a case may be returned before it is in dispute. An action that is told of more than
+    `late` after it was done counts from when the desk hears of it.
+    """
 
     accept: str = "15 URGENT_MINUTE"
     dispatch: str = "15 URGENT_MINUTE"
     verify: str = "30 URGENT_MINUTE"
     check: str = "30 URGENT_MINUTE"
     answer: str = "5 WORK_DAY"
+    help: str = "4 WORK_HOUR"
+    dispute: str = "1 WORK_DAY"
+    late: str = "24 URGENT_HOUR"
+    returns: Counted = 2
     return_window: str = "2 WORK_HOUR"
     ack: str = "15 URGENT_MINUTE"
     ack_urgent: str = "5 URGENT_MINUTE"
@@ -99,7 +115,7 @@ class StepLimits(_Form, frozen=True):
         return parse_limit(self.sign[urgency] if step == "sign" else getattr(self, step))
 
 
-class AutomationRule(_Form, frozen=True):
+class AutomationRule(Form, frozen=True):
     """Whether the system may take `steps` by itself, where all stated conditions hold."""
 
     steps: list[str]
@@ -124,8 +140,8 @@ class AutomationRule(_Form, frozen=True):
         )
 
 
-class CityForm(_Form, frozen=True):
-    """city.toml."""
+class CityForm(Form, frozen=True):
+    """city.toml. `previous` is a folder below the pack with a grid version that goes before those of the layers."""
 
     adcode: str
     name_zh: str
@@ -136,6 +152,7 @@ class CityForm(_Form, frozen=True):
     desk: list[DeskForm]
     schema: int = 1
     datum: str = "CGCS2000"
+    previous: str = ""
     languages: list[str] = msgspec.field(default_factory=lambda: ["zh", "en"])
     illustrative: bool = False
     notice_zh: str = ""
@@ -146,7 +163,7 @@ class CityForm(_Form, frozen=True):
     channel_datum: dict[Channel, str] = msgspec.field(default_factory=dict)
     limits: StepLimits = StepLimits()
     automation: list[AutomationRule] = msgspec.field(default_factory=list)
-    approvers: dict[str, str] = msgspec.field(default_factory=dict)
+    approvers: dict[Request, Approver] = msgspec.field(default_factory=dict)
     states: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
 
     def automation_of(
@@ -171,75 +188,112 @@ class CityForm(_Form, frozen=True):
         return modes
 
 
-class LayerForm(_Form, frozen=True):
+class LayerForm(Form, frozen=True):
     """One department layer of layers.toml: its file below the pack and the fields that hold ids and names.
 
-    With `join_parts` rows of one id are parts of one unit; without it an id that comes twice is an error.
+    With `join_parts` rows of one id are parts of one unit; without it an id that comes twice is an error. It holds
+    from `valid_from` (None: since ever) until another layer of its net begins. The units of a `special` layer are
+    special-purpose grids and stay whole. `name`, `name_en_field`, `parent` are fields; `name_zh`, `name_en` are what
+    the layer itself is called.
     """
 
     net: str
     file: str
     id: str
     name: str = ""
+    name_en_field: str = ""
     parent: str = ""
     datum: str = "WGS84"
     crs: str = ""
     encoding: str = ""
     join_parts: bool = False
-    valid_from: str = ""
+    special: bool = False
+    valid_from: date | None = None
     name_zh: str = ""
     name_en: str = ""
 
 
-class LayersForm(_Form, frozen=True):
+class LayersForm(Form, frozen=True):
     """layers.toml."""
 
     layer: list[LayerForm]
 
 
-class Tier(_Form, frozen=True):
-    """One escalation tier: at this share of a limit, tell whom, as a reminder or as an order of supervision."""
+class Tier(Form, frozen=True):
+    """One escalation tier: at this share of a limit, tell whom, as a reminder or as an order of supervision.
+
+    CHANNEL is the next way to a centre that has not confirmed an alert; a pack doesn't state such tiers, its ways do.
+    """
 
     share: Positive
-    notify: Literal["HANDLER", "UNIT_HEAD", "STREET", "DISTRICT", "CITY"]
+    notify: Literal["HANDLER", "UNIT_HEAD", "STREET", "DISTRICT", "CITY", "CHANNEL"]
     verb: Literal["REMIND", "SUPERVISE"] = "REMIND"
     order: int = 0
     name_zh: str = ""
     name_en: str = ""
 
 
-class EscalationForm(_Form, frozen=True):
+class EscalationForm(Form, frozen=True):
     """escalation.toml: tiers in rising order of `share`."""
 
     tier: list[Tier]
 
 
-class Nearness(_Form, frozen=True):
-    """How near two reports of one category must be to be one incident."""
+class Nearness(Form, frozen=True):
+    """How near two reports of one category must be to be one incident: within `metres` and `hours`."""
 
     metres: Positive
     hours: Positive
     categories: list[str] = msgspec.field(default_factory=list)
 
 
-class Repeat(_Form, frozen=True):
+class Repeat(Form, frozen=True):
     """When the same matter at the same place counts as coming back."""
 
     times: Counted = 3
     days: Counted = 30
 
 
-class DuplicatesForm(_Form, frozen=True):
-    """duplicates.toml."""
+class Weights(Form, frozen=True):
+    """What each part of the likeness of two reports counts; together 1."""
+
+    space: NotNegative = 0.4
+    time: NotNegative = 0.2
+    category: NotNegative = 0.2
+    text: NotNegative = 0.2
+
+
+class DuplicatesForm(Form, frozen=True):
+    """duplicates.toml.
+
+    A category is as near as a table of `special` that names it says, else `diffuse`, `component` or `event` that
+    names it, else `component` or `event` by its kind. From `merge` on two reports are one case, from `suggest` on a
+    person is asked. Positions less sure than `coarse_m` don't decide; one that doesn't say how sure it is counts as
+    `unstated_m`. `usual` are turns of phrase that anybody uses.
+    """
 
     component: Nearness = Nearness(10, 168)
     event: Nearness = Nearness(50, 24)
     diffuse: Nearness = Nearness(300, 12)
+    special: list[Nearness] = msgspec.field(default_factory=list)
+    weights: Weights = Weights()
+    merge: Share = 0.9
+    suggest: Share = 0.7
+    coarse_m: Positive = 50
+    unstated_m: NotNegative = 0
+    usual: list[str] = msgspec.field(default_factory=list)
     repeat: Repeat = Repeat()
     memory_days: Counted = 400
 
+    def nearness(self, category: str, kind: str) -> Nearness:
+        """Return how near reports of a city category of a kind (COMPONENT, EVENT) must be."""
+        for one in (*self.special, self.diffuse, self.component, self.event):
+            if category in one.categories:
+                return one
+        return self.component if kind == "COMPONENT" else self.event
 
-FormT = TypeVar("FormT", bound=_Form)
+
+FormT = TypeVar("FormT", bound=Form)
 
 
 def convert(form: type[FormT], raw: dict[str, Any], path: Path, problems: Problems) -> FormT | None:

@@ -73,10 +73,23 @@ def report_lines(snapshot: Path) -> Iterator[bytes]:
         }
         if row["latitude"] is not None:
             report |= {"lon": float(row["longitude"]), "lat": float(row["latitude"])}
-        if row["resolution_action_updated_date"] is not None:
-            updated = datetime.fromisoformat(row["resolution_action_updated_date"]).replace(tzinfo=ZONE)
+        stamps = [row[name] for name in ("resolution_action_updated_date", "closed_date") if row[name] is not None]
+        if stamps:  # a request that was closed has changed at the latest then
+            updated = datetime.fromisoformat(max(stamps)).replace(tzinfo=ZONE)
             report["source_updated_at"] = updated.astimezone(UTC).isoformat()
         yield json.dumps(report).encode()
+
+
+_DUPLICATES = """\
+# An agency's many kinds of matter are one category here, and nobody's texts say more than the kind: only what was
+# reported at one address within the same minutes may be taken for one matter.
+merge = 1.0
+suggest = 1.0
+
+[event]
+metres = 0.01
+hours = 0.01
+"""
 
 
 def _tables() -> dict[str, str]:
@@ -127,6 +140,7 @@ def _tables() -> dict[str, str]:
         "category_map.csv": "\n".join(mapping) + "\n",
         "conditions.csv": "\n".join(conditions) + "\n",
         "duties.csv": "\n".join(duties) + "\n",
+        "duplicates.toml": _DUPLICATES,
         "calendar.csv": "date,kind,name\n2026-07-03,HOLIDAY,Independence Day\n2026-09-07,HOLIDAY,Labor Day\n",
         "escalation.toml": '[[tier]]\nshare = 1.0\nnotify = "UNIT_HEAD"\n',
     }

@@ -223,6 +223,7 @@ def write_pack(directory: Path) -> Path:
         "calendar.csv": CALENDAR,
         "escalation.toml": ESCALATION,
         "duplicates.toml": "memory_days = 400\n",
+        "alerts.toml": "near_m = 0\n",
         "layers/zz.geojson": layer(
             {"code": code, "name": code[-3:], "community": code[:12], "box": box} for code, box in zz_grids().items()
         ),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class RowVerdict(msgspec.Struct, frozen=True):
@@ -46,8 +47,32 @@ class CategoryStep(msgspec.Struct, frozen=True):
     condition: str
 
 
+class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a centre has decided about a disputed duty: from `effective_from` on `unit` leads in a scope.
+
+    `row` names it, as a row of duties.csv is named; `overrules` is the lead that it takes the duty from, empty
+    after a tie; `supersedes` are the rows of the duty list that have to end for it to stand there.
+    """
+
+    row: str
+    category: str
+    scope_type: str
+    scope_code: str
+    unit: str
+    case_no: str
+    decided_by: str
+    basis: str
+    effective_from: date
+    effective_to: date | None = None
+    overrules: str = ""
+    supersedes: tuple[str, ...] = ()
+
+
 class Receipt(msgspec.Struct, frozen=True):
-    """Why a matter went where it went. `at` is when it occurred; `level` is who commands."""
+    """Why a matter went where it went. `at` is when it occurred; `level` is who commands.
+
+    `ruling` is there only where one decided.
+    """
 
     at: datetime
     place: ReceiptPlace
@@ -64,6 +89,7 @@ class Receipt(msgspec.Struct, frozen=True):
     facts: dict[str, str | int]
     rows: tuple[RowVerdict, ...]
     receipt_id: str = ""
+    ruling: Ruling | UnsetType = UNSET
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")

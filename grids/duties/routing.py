@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from msgspec import UNSET
 
 from grids import datum
 from grids.catalogue import CITY, CategoryError
+from grids.duties import rulings
 from grids.duties.receipts import CategoryStep, Receipt, ReceiptPlace, RowVerdict, intact, sealed
 from grids.duties.resolution import Decision
 from grids.locator import METHODS
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from grids.city import City
     from grids.places import Place
     from grids.rules import Rules
+    from grids.versions import Grid
 
 INCIDENT = "INCIDENT"
 NO_GRID, NOT_AN_INCIDENT = "NO_GRID", "NOT_AN_INCIDENT"
@@ -131,13 +134,14 @@ def answer(rules: Rules, grid_version: str, question: Question) -> Receipt:
 def ask(city: City, position: tuple[float, float], category: str, at: datetime, severity: int = 4) -> Receipt:
     """Answer for a WGS-84 position (longitude, latitude) and a city leaf or `SCHEME:CODE`, as for a report there.
 
-    Raises CategoryError if the category is unknown.
+    The grid is the one in force at `at`. Raises CategoryError if the category is unknown.
     """
-    index, method, _ = city.locator.locate_one(*position)
+    grid = city.grid_at(at.astimezone(city.zone).date())
+    index, method, _ = grid.locator.locate_one(*position)
     scheme, _, code = category.rpartition(":")
     question = Question(
         at=at,
-        place=city.cell_places[index] if index >= 0 else city.rules.places.nowhere,
+        place=grid.places[index] if index >= 0 else city.rules.places.nowhere,
         scheme=scheme or CITY,
         category=code,
         severity=severity,
@@ -146,24 +150,27 @@ def ask(city: City, position: tuple[float, float], category: str, at: datetime, 
         lat=position[1],
         datum="WGS84",
     )
-    return answer(city.rules, city.cells.version, question)
+    return answer(city.rules, grid.version, question)
 
 
 def recheck(city: City, receipt: Receipt) -> list[Difference]:
     """Derive a receipt's decision anew from a pack, and list every field that comes out differently.
 
     An empty list means: this receipt is what this pack says of this matter. A receipt that was changed, or that
-    another pack gave, is told by what differs.
+    another pack gave, is told by what differs. It is derived on the version of the grid that it names; that may be
+    a later one than was in force at the time (a case follows the grid), but not an earlier one.
     """
     found = []
+    grid = _grid_of(city, receipt)
     if not intact(receipt):
         found.append(Difference("receipt_id", receipt.receipt_id, sealed(receipt).receipt_id))
-    if receipt.place.cell and receipt.place.cell not in city.cell_index:
-        return [*found, Difference("place.cell", receipt.place.cell, "no cell of this grid")]
-    if receipt.place.method in _BY_POSITION and (where := _located(city, receipt)) != receipt.place.cell:
-        found.append(Difference("place.cell", receipt.place.cell, where))
-    cell = receipt.place.cell
-    place = city.cell_places[city.cell_index[cell]] if cell else city.rules.places.nowhere
+    if (cell := receipt.place.cell) and cell not in grid.index:
+        if grid.version != receipt.place.grid_version:
+            found.append(Difference("place.grid_version", receipt.place.grid_version, grid.version))
+        return [*found, Difference("place.cell", cell, "no cell of this grid")]
+    if receipt.place.method in _BY_POSITION and (where := _located(grid, receipt)) != cell:
+        found.append(Difference("place.cell", cell, where))
+    place = grid.places[grid.index[cell]] if cell else city.rules.places.nowhere
     said = receipt.facts
     question = Question(
         at=receipt.at,
@@ -183,20 +190,31 @@ def recheck(city: City, receipt: Receipt) -> list[Difference]:
         component=receipt.place.component,
     )
     try:
-        derived = answer(city.rules, city.cells.version, question)
+        derived = answer(city.rules, grid.version, question)
     except CategoryError as error:
         return [*found, Difference("category", f"{question.scheme}:{question.category}", str(error))]
+    if receipt.ruling is not UNSET:
+        # A ruling is not the pack's: it is taken as given, and must fit the matter as the pack alone decides it.
+        ruling = rulings.find(city.rules, [receipt.ruling], derived, place)
+        derived = rulings.apply(city.rules, derived, ruling) if ruling else derived
     return found + _differences(receipt, derived)
 
 
-def _located(city: City, receipt: Receipt) -> str:
+def _grid_of(city: City, receipt: Receipt) -> Grid:
+    """Return the grid that a receipt names if it may; else the one in force when the matter occurred."""
+    due = city.grid_at(receipt.at.astimezone(city.zone).date())
+    named = city.grid_of(receipt.place.grid_version)
+    return due if named is None or named.first < due.first else named
+
+
+def _located(grid: Grid, receipt: Receipt) -> str:
     """Return the cell that a receipt's reported position lies in."""
     place = receipt.place
     if place.lon is None or place.lat is None:
         return ""
     lon, lat = datum.to_wgs84(np.array([place.lon]), np.array([place.lat]), place.datum or "WGS84")
-    index = city.locator.locate_one(float(lon[0]), float(lat[0]))[0]
-    return str(city.cells.codes[index]) if index >= 0 else ""
+    index = grid.locator.locate_one(float(lon[0]), float(lat[0]))[0]
+    return str(grid.cells.codes[index]) if index >= 0 else ""
 
 
 def _differences(said: Receipt, derived: Receipt) -> list[Difference]:

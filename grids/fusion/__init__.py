@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import resource
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ from grids.fusion.slivers import Merged, merge_slivers
 from grids.fusion.snapping import BaseBorder, Snapped, snap
 from grids.gridtable import Grids, write_adjacency
 from grids.layerpairs import LayerPairs
-from grids.projection import WGS84, transformer
+from grids.projection import WGS84, project, transformer
 from grids.raster import compile_locator
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ def fuse(  # noqa: PLR0913 - each is a choice of the city's
     tell = step or (lambda _name, _share: None)
     ordered = in_order(layers, base, special)
     target = working_crs(ordered[0], crs)
+    if previous is not None and previous.crs != target:
+        previous = replace(previous, crs=target, geometry=project(previous.geometry, previous.crs, target))
     prepared, snapped = _snapped([prepare(layer, target) for layer in ordered], snap_m)
     tell("对齐 snap", 1.0)
     everything = np.concatenate([layer.polygons for layer in prepared])

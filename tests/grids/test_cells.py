@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import geopandas as gpd
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from mosaic import columns, partition, rows
 from pyproj import CRS
 
-from grids.cells import Cells
+from grids.cells import Cells, CellsFile
 from grids.crosswalk import Crosswalk
 from grids.errors import LayerError
 from grids.fusion import fuse
@@ -56,6 +58,16 @@ def test_codes_ascend_and_the_version_names_the_content():
     )
     assert other.codes.tolist() == cells.codes.tolist()
     assert other.version != cells.version
+
+
+def test_several_threads_may_read_one_file_at_once(tmp_path):
+    cells = small()
+    cells.write(tmp_path)
+    file = CellsFile(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: file.read(), range(12)))
+    assert all((one.codes == cells.codes).all() for one in found)
+    assert {one.version for one in found} == {file.version} == {cells.version}
 
 
 def test_a_folder_without_a_grid_is_refused(tmp_path):

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from grids import city as module
-from grids.city import City, demo_pack, fuse_pack, open_city, store_bundle
+from grids.city import City, demo_pack, fuse_pack, fuse_versions, open_city, store_bundle
 from grids.duties.proof import prove
 from grids.errors import LayerError, PackError
+from grids.lineage import Lineage
 from grids.rules import read_rules
 from tests.packs import CELLS, LEAVES, SOUTH, STEP, STREETS, WEST, change, point, write_pack, zz_grids
+from tests.redrawn import CHANGE, write_redrawn
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +97,7 @@ def test_two_openings_of_one_pack_give_the_same_grid(small, pack):
 def test_a_bundle_is_built_once_and_read_the_next_time(pack, tmp_path, monkeypatch):
     cache = tmp_path / "deep" / "cache"
     first = open_city(pack, cache)
-    monkeypatch.setattr(module, "fuse_pack", lambda *_: pytest.fail("fused again"))
+    monkeypatch.setattr(module, "fuse_versions", lambda *_: pytest.fail("fused again"))
     second = open_city(pack, cache)
     assert second.cells.version == first.cells.version
     assert [place.cell for place in second.cell_places] == [place.cell for place in first.cell_places]
@@ -108,21 +113,35 @@ def test_a_changed_pack_gets_a_bundle_of_its_own(pack, tmp_path):
 
 
 def test_of_two_that_build_the_same_bundle_one_wins_and_the_other_leaves_no_trace(pack, tmp_path):
-    fusion, bundle = fuse_pack(pack, read_rules(pack)), tmp_path / "cache" / "digest"
-    store_bundle(fusion, bundle)
-    before = (bundle / "cells.parquet").stat().st_ino
-    store_bundle(fusion, bundle)
-    assert (bundle / "cells.parquet").stat().st_ino == before
+    rules, bundle = read_rules(pack), tmp_path / "cache" / "digest"
+    fusion = fuse_pack(pack, rules)
+    store_bundle([fusion], rules.places, bundle)
+    before = (bundle / "0" / "cells.parquet").stat().st_ino
+    store_bundle([fusion], rules.places, bundle)
+    assert (bundle / "0" / "cells.parquet").stat().st_ino == before
     assert list(bundle.parent.iterdir()) == [bundle]
 
 
 def test_a_bundle_that_cannot_be_put_in_its_place_is_an_error_and_leaves_no_trace(pack, tmp_path):
-    fusion, bundle = fuse_pack(pack, read_rules(pack)), tmp_path / "cache" / "digest"
+    rules, bundle = read_rules(pack), tmp_path / "cache" / "digest"
+    fusion = fuse_pack(pack, rules)
     bundle.mkdir(parents=True)
     (bundle / "something else").write_text("x", encoding="utf-8")
     with pytest.raises(OSError, match="not empty"):
-        store_bundle(fusion, bundle)
+        store_bundle([fusion], rules.places, bundle)
     assert list(bundle.parent.iterdir()) == [bundle]
+
+
+def test_a_bundle_that_fails_half_way_leaves_no_trace(pack, tmp_path):
+    rules = read_rules(pack)
+
+    def half():
+        yield fuse_pack(pack, rules)
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        store_bundle(half(), rules.places, tmp_path / "cache" / "digest")
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_progress_names_reading_and_goes_on_with_fusing(pack):
@@ -151,6 +170,123 @@ def test_two_units_of_one_id_are_refused_with_both_rows(pack):
     change(pack, "layers/cg.geojson", '"CG4"', '"CG1"')
     with pytest.raises(LayerError, match=r"cg\.geojson, row 4, code: id 'CG1', already in row 1"):
         open_city(pack)
+
+
+def test_the_faults_of_several_layers_are_told_at_once(pack):
+    for file in ("cg", "yj"):
+        change(pack, "layers.toml", f'"layers/{file}.geojson"\nid = "code"', f'"layers/{file}.geojson"\nid = "kode"')
+    with pytest.raises(LayerError) as error:
+        open_city(pack)
+    assert [Path(problem.file).name for problem in error.value.problems] == ["cg.geojson", "yj.geojson"]
+
+
+# Versions
+
+
+def test_a_pack_with_two_sets_of_layers_has_two_versions_by_their_first_days(redrawn_city, small):
+    old, new = redrawn_city.versions
+    assert (old.first, new.first) == (date.min, CHANGE.date())
+    assert old.version == small.cells.version
+    assert redrawn_city.grid is new
+    assert redrawn_city.cells is new.cells
+    assert redrawn_city.cell_places is new.places
+    assert redrawn_city.locator is new.locator
+    assert redrawn_city.grid_at(CHANGE.date() - timedelta(days=1)) is old
+    assert redrawn_city.grid_at(CHANGE.date()) is new
+
+
+def test_cells_that_nobody_touched_keep_their_codes_over_the_versions(redrawn_city):
+    old, new = redrawn_city.versions
+    ground = dict(zip(old.cells.geometry, old.cells.codes, strict=True))
+    same = [
+        (ground[shape], code)
+        for shape, code in zip(new.cells.geometry, new.cells.codes, strict=True)
+        if shape in ground
+    ]
+    assert len(same) > 10
+    assert all(before == after for before, after in same)
+    assert not set(new.cells.codes) & set(new.cells.retired)
+
+
+def test_each_version_has_its_own_crosswalk(redrawn_city):
+    old, new = redrawn_city.versions
+    assert old.crosswalk.cells_of("CG", "CG4")
+    assert not old.crosswalk.cells_of("CG", "CG9")
+    assert new.crosswalk.cells_of("CG", "CG9")
+    assert not new.crosswalk.cells_of("CG", "CG4")
+
+
+def test_a_bundle_holds_every_version_and_only_the_newest_is_read(tmp_path, redrawn_city):
+    pack = write_redrawn(tmp_path / "city")
+    for _ in range(2):  # built, then read
+        city = open_city(pack, tmp_path / "cache")
+        assert [grid.version for grid in city.versions] == [grid.version for grid in redrawn_city.versions]
+        old, new = city.versions
+        assert ("cells" in vars(old), new.cells is city.cells) == (False, True)
+        assert old.places == redrawn_city.versions.grids[0].places
+        for one, same in zip(city.versions, redrawn_city.versions, strict=True):
+            assert one.outlines == same.outlines
+            assert {outline.area for outline in one.outlines} == set(STREETS)
+        for net, unit in (("CG", "CG4"), ("ZZ", "990101001002001")):
+            same = redrawn_city.versions.grids[0].crosswalk.cells_of(net, unit)
+            assert old.crosswalk.cells_of(net, unit) == same
+    lineage = Lineage.read(new.cells.folder / "lineage.parquet")
+    assert set(lineage.from_version) == {old.version}
+
+
+def test_the_lineage_of_the_newest_version_reaches_back_to_the_first(tmp_path):
+    pack = write_redrawn(tmp_path / "city")
+    with (pack / "layers.toml").open("a", encoding="utf-8") as file:
+        file.write('[[layer]]\nnet = "YJ"\nfile = "layers/cg.geojson"\nid = "code"\nvalid_from = 2027-01-01\n')
+    *_, last = fuse_versions(pack, read_rules(pack))
+    city = open_city(pack)
+    first = city.versions.grids[0]
+    assert len(city.versions) == 3
+    assert {first.version, city.versions.grids[1].version} == set(last.lineage.from_version)
+    assert all(last.lineage.resolve(code, first.version) for code in first.cells.codes)
+
+
+def test_a_pack_may_go_on_from_a_grid_whose_layers_it_does_not_have(tmp_path, small):
+    pack = write_redrawn(tmp_path / "city")
+    fuse_pack(pack, replace(read_rules(pack), layers=read_rules(pack).layers[:3])).write(pack / "grid-2025")
+    text = (pack / "layers.toml").read_text(encoding="utf-8")
+    text = text.replace('net = "YJ"', 'net = "YJ"\nvalid_from = 2026-07-01')
+    (pack / "layers.toml").write_text(text[text.index('[[layer]]\nnet = "YJ"') :], encoding="utf-8")
+    change(pack, "city.toml", 'base = "ZZ"', 'base = "ZZ"\nprevious = "grid-2025"')
+    for cache in (None, tmp_path / "cache"):
+        old, new = open_city(pack, cache).versions
+        assert (old.first, new.first) == (date.min, CHANGE.date())
+        assert old.version == small.cells.version
+        assert len(set(old.cells.codes) & set(new.cells.codes)) > 10
+        assert old.crosswalk.cells_of("CG", "CG4")
+
+
+def test_a_city_of_the_newest_cells_alone_has_them_for_every_day(redrawn_city):
+    alone = City(redrawn_city.rules, redrawn_city.cells)
+    assert len(alone.versions) == 1
+    assert alone.grid_at(date.min).cells is redrawn_city.cells
+
+
+def test_borders_within_the_packs_tolerance_of_a_base_border_become_it(pack):
+    text = (pack / "layers" / "cg.geojson").read_text(encoding="utf-8")
+    bent = text.replace("104.006", "104.00597")  # 3 m further west
+    (pack / "layers" / "cg.geojson").write_text(bent.replace("104.016", "104.01597"), encoding="utf-8")
+    assert fuse_pack(pack, read_rules(pack)).report.snapped_area == 0.0
+    change(pack, "city.toml", "[hours]", "[tolerances]\nsnap_borders_m = 5\n[hours]")
+    assert fuse_pack(pack, read_rules(pack)).report.snapped_area > 0.0
+
+
+def test_special_purpose_grids_stay_whole_and_their_english_names_are_kept(pack):
+    change(pack, "layers.toml", 'net = "CG"', 'net = "CG"\nspecial = true\nname = "code"\nname_en_field = "code"')
+    text = (pack / "layers" / "cg.geojson").read_text(encoding="utf-8")
+    campus = json.loads(text)
+    campus["features"] = campus["features"][1:2]  # CG2 spans two streets
+    (pack / "layers" / "cg.geojson").write_text(json.dumps(campus), encoding="utf-8")
+    grids = fuse_pack(pack, read_rules(pack)).grids
+    (number,) = np.flatnonzero(grids.kind == "SPECIAL")
+    assert (grids.net[number], grids.unit[number], grids.name_en[number]) == ("CG", "CG2", "CG2")
+    assert grids.cells[number] > 4
+    assert grids.grid[number][9:12] >= "601"
 
 
 def test_in_a_checkout_the_demo_pack_is_that_of_the_repository():

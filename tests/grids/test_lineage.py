@@ -93,6 +93,17 @@ def test_versions_in_different_projections_are_compared_on_the_same_ground():
     assert set(diff(old, new).kind) == {"same"}
 
 
+def test_a_version_before_in_another_projection_passes_its_codes_on():
+    one = communities(columns("ZZ", 0, 400, 1000))
+    first = fuse([one], crs="EPSG:32648")
+    grown = layer("ZZ", {"0": square(-100, 0, 0, 1000), **dict(zip(one.ids, one.geometries, strict=True))})
+    second = fuse([communities(grown)], previous=first.cells)
+    assert second.report.kept_codes == 2
+    same = second.lineage.kind == "same"
+    assert (second.lineage.old[same] == second.lineage.new[same]).all()
+    assert same.sum() == 2
+
+
 def test_cells_that_nobody_touched_keep_their_codes_and_used_ones_are_never_given_again():
     first = fuse([communities(columns("ZZ", 0, 400, 1000)), rows("CG", 0, 300, 1000)])
     halves = layer(

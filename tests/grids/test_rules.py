@@ -234,7 +234,7 @@ BELOW = "a file below the pack"
             "layers.toml",
             'net = "CG"',
             'net = "YJ"',
-            ("layer[1].net", "'YJ'", "a net that no other layer has"),
+            ("layer[2].net", "'YJ'", "a net that no other layer has on the same valid_from"),
         ),
         ("layers.toml", 'net = "CG"', 'net = "CG"\ndatum = "WGS"', ("layer[1].datum", "'WGS'", A_DATUM)),
         ("layers.toml", "layers/cg.geojson", "layers/xx.geojson", ("layer[1].file", "'layers/xx.geojson'", BELOW)),
@@ -275,6 +275,44 @@ def test_a_category_of_duplicates_that_nobody_knows_is_named(pack):
     (pack / "duplicates.toml").write_text(text, encoding="utf-8")
     expected = "a leaf of scheme city in categories.csv"
     assert faults(pack) == [Problem("duplicates.toml", 0, "diffuse.categories[1]", "'E-77'", expected)]
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "found", "expected"),
+    [
+        ("merge = 0.6\n", "suggest", "0.7", "no more than merge, 0.6"),
+        ("[weights]\nspace = 0.5\n", "weights", "1.1 together", "1 together"),
+        (
+            "[[special]]\nmetres = 5\nhours = 1\n",
+            "special[0].categories",
+            "nothing",
+            "the categories that it is about",
+        ),
+        (
+            '[[special]]\nmetres = 5\nhours = 1\ncategories = ["C-01"]\n',
+            "special[0].categories[0]",
+            "'C-01'",
+            "a leaf of scheme city in categories.csv",
+        ),
+        (
+            "".join(
+                f'{name} = {{ metres = 5, hours = 1, categories = ["E-01-20"] }}\n' for name in ("event", "diffuse")
+            ),
+            "diffuse.categories[0]",
+            "'E-01-20', as event.categories[0]",
+            "a category in one table",
+        ),
+    ],
+)
+def test_parameters_of_duplicates_that_contradict_are_named(pack, text, field, found, expected):
+    (pack / "duplicates.toml").write_text(text, encoding="utf-8")
+    assert faults(pack) == [Problem("duplicates.toml", 0, field, found, expected)]
+
+
+def test_a_special_table_may_say_otherwise_than_a_general_one(pack):
+    table = 'metres = 5\nhours = 1\ncategories = ["E-01-20"]\n'
+    (pack / "duplicates.toml").write_text(f"[[special]]\n{table}[diffuse]\n{table}", encoding="utf-8")
+    assert len(read_rules(pack).duplicates.special) == 1
 
 
 def test_an_unknown_unit_is_refused_with_the_nearest_one(pack):

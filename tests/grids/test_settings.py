@@ -16,7 +16,9 @@ from grids.settings import (
     DuplicatesForm,
     EscalationForm,
     LayersForm,
+    Nearness,
     StepLimits,
+    Weights,
     convert,
 )
 from grids.tables import Problems
@@ -110,6 +112,13 @@ def test_a_key_that_is_needed_and_missing_is_named(name):
         (DuplicatesForm, {"event": {"metres": 50, "hours": 0}}, "event.hours"),
         (DuplicatesForm, {"memory_days": 0}, "memory_days"),
         (DuplicatesForm, {"repeat": {"times": 0}}, "repeat.times"),
+        (DuplicatesForm, {"merge": 1.1}, "merge"),
+        (DuplicatesForm, {"suggest": 0}, "suggest"),
+        (DuplicatesForm, {"weights": {"text": -0.1}}, "weights.text"),
+        (DuplicatesForm, {"weights": {"text": float("nan")}}, "weights.text"),
+        (DuplicatesForm, {"coarse_m": 0}, "coarse_m"),
+        (DuplicatesForm, {"unstated_m": -1}, "unstated_m"),
+        (DuplicatesForm, {"special": [{"metres": 5}]}, "special[0]"),
     ],
 )
 def test_the_other_forms_are_as_strict(form, raw, field):
@@ -127,6 +136,17 @@ def test_without_a_file_duplicates_are_found_by_the_standards_distances():
         (300, 12),
     ]
     assert (form.repeat.times, form.repeat.days, form.memory_days) == (3, 30, 400)
+    assert (form.merge, form.suggest, form.weights) == (0.9, 0.7, Weights(0.4, 0.2, 0.2, 0.2))
+
+
+def test_a_category_is_as_near_as_the_most_particular_table_that_names_it_says():
+    form = DuplicatesForm(
+        event=Nearness(50, 24, ["C-9"]),
+        diffuse=Nearness(300, 12, ["E-1", "E-2"]),
+        special=[Nearness(5, 1, ["E-2"])],
+    )
+    asked = (("E-1", "EVENT"), ("E-2", "EVENT"), ("E-3", "EVENT"), ("C-9", "COMPONENT"), ("C-1", "COMPONENT"))
+    assert [form.nearness(*one).metres for one in asked] == [300, 5, 50, 50, 10]
 
 
 def test_signing_has_a_limit_for_each_urgency():

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.duties.receipts import CategoryStep, Receipt, ReceiptPlace, RowVerdict, intact, sealed
+from grids.duties.receipts import CategoryStep, Receipt, ReceiptPlace, RowVerdict, Ruling, intact, sealed
 
 PLACE = ReceiptPlace(
     cell="990101001001001",
@@ -22,6 +22,17 @@ PLACE = ReceiptPlace(
     lon=104.001,
     lat=30.605,
     datum="WGS84",
+)
+RULING = Ruling(
+    row="R-990101-1",
+    category="002-01",
+    scope_type="CITY",
+    scope_code="*",
+    unit="990101002-OF",
+    case_no="20260701-990101-000001",
+    decided_by="990101-CC",
+    basis="Rule 3",
+    effective_from=date(2026, 7, 1),
 )
 RECEIPT = sealed(
     Receipt(
@@ -39,6 +50,7 @@ RECEIPT = sealed(
         level="STREET",
         facts={"severity": 4, "urgency": "NORMAL", "hour": 17},
         rows=(RowVerdict("002-01", "LEAD", "990101001-OF", won=True, why="WON"),),
+        ruling=RULING,
     )
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,7 +13,9 @@ from grids.city import open_city
 from grids.duties.readable import LANGUAGES, in_words
 from grids.duties.receipts import sealed
 from grids.duties.routing import Question, answer, recheck
+from grids.duties.routing import ask as ask_at
 from tests.packs import STREETS, change, point, write_pack
+from tests.redrawn import BELLTOWER, CHANGE, MOVED, WHARF
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 3, 2, 12, tzinfo=SHANGHAI)
@@ -119,6 +121,44 @@ def test_a_category_that_the_pack_does_not_know_is_told(city):
     receipt = ask(city, "E-01-10")
     renamed = msgspec.structs.replace(receipt, category=msgspec.structs.replace(receipt.category, category="E-77-77"))
     assert "category" in fields(recheck(city, sealed(renamed)))
+
+
+# Versions of the grid
+
+BEFORE = CHANGE - timedelta(seconds=1)
+
+
+def test_who_is_responsible_is_asked_of_the_grid_in_force_then(redrawn_city):
+    before, after = (ask_at(redrawn_city, MOVED, "E-01-10", at) for at in (BEFORE, CHANGE))
+    assert (before.lead, after.lead) == (f"{WHARF}-OF", f"{BELLTOWER}-OF")
+    assert [one.place.grid_version for one in (before, after)] == [grid.version for grid in redrawn_city.versions]
+
+
+def test_a_receipt_is_derived_anew_on_the_version_that_it_names(redrawn_city):
+    for at in (BEFORE, CHANGE, BEFORE - timedelta(days=3650)):
+        assert recheck(redrawn_city, ask_at(redrawn_city, MOVED, "E-01-10", at)) == []
+
+
+def on(city, grid, at):
+    """Answer for MOVED on a version of the grid, whatever day it is."""
+    place = grid.places[grid.locator.locate_one(*MOVED)[0]]
+    lon, lat = MOVED
+    return answer(city.rules, grid.version, Question(at, place, "city", "E-01-10", lon=lon, lat=lat, datum="WGS84"))
+
+
+def test_a_case_that_followed_the_grid_has_a_receipt_on_a_later_version_than_its_days(redrawn_city):
+    old, new = redrawn_city.versions
+    assert recheck(redrawn_city, on(redrawn_city, new, BEFORE)) == []
+    late = recheck(redrawn_city, on(redrawn_city, old, CHANGE))
+    assert {"place.grid_version", "place.cell"} <= fields(late)
+    assert [one.derived for one in late if one.field == "place.grid_version"] == [new.version]
+
+
+def test_a_receipt_of_a_version_that_the_pack_does_not_have_is_told_by_it(redrawn_city, city):
+    receipt = on(redrawn_city, redrawn_city.grid, CHANGE)
+    assert "place.grid_version" in fields(recheck(city, receipt))
+    stays = ask_at(redrawn_city, point(STREETS[2]), "E-01-10", CHANGE)
+    assert fields(recheck(city, stays)) == {"duty_version", "place.grid_version"}
 
 
 def test_an_unknown_condition_names_those_there_are(city):
