@@ -1,7 +1,7 @@
 """Intake: from an accepted report to a routed one, with its place, its category and its receipt. Stateless.
 
-Works on whole batches: positions are converted per datum and located together. What can't be routed becomes a
-dead letter that keeps the original bytes.
+Works on whole batches: positions are converted per datum and located together, each on the version of the grid in
+force when the matter occurred. What can't be routed becomes a dead letter that keeps the original bytes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from streams.records import DeadLetter, Placement, RoutedReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
     from grids.city import City
     from grids.places import Place
+    from grids.versions import Grid
     from streams.records import Report
     from streams.stages.acceptance import Accepted
 
@@ -102,10 +104,14 @@ def _components(
     return found
 
 
+def _local(city: City, report: Report) -> datetime:
+    """Return when a matter occurred, in city time."""
+    return (report.occurred_at or report.reported_at).astimezone(city.zone)
+
+
 def _component_category(city: City, report: Report, place: Place) -> str:
     """Return a report's city category if it is a kind of component; empty if not, or if routing will refuse it."""
-    local = (report.occurred_at or report.reported_at).astimezone(city.zone)
-    asked = facts(report.severity, report.urgency, local, place)
+    asked = facts(report.severity, report.urgency, _local(city, report), place)
     try:
         category = city.rules.catalogue.to_city(report.scheme or "", report.category or "", asked)
     except CategoryError:
@@ -133,7 +139,7 @@ def _route_one(city: City, accepted: Accepted, place: Place, placement: Placemen
         component=component,
     )
     try:
-        receipt = answer(city.rules, city.cells.version, question)
+        receipt = answer(city.rules, placement.grid_version, question)
     except CategoryError as error:
         raise RouteError(error.reason, str(error)) from None
     return RoutedReport(report, placement, receipt, content_digest(report))
@@ -142,21 +148,34 @@ def _route_one(city: City, accepted: Accepted, place: Place, placement: Placemen
 def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement] | RouteError]:
     """Place every report: by its position, else by the old grid it names, else nowhere."""
     lon, lat, declared = _to_wgs84(city, reports)
-    located = city.locator.locate(lon, lat)
+    located, grids = city.versions.locate(lon, lat, [_local(city, report).date() for report in reports])
     found: list[tuple[Place, Placement] | RouteError] = []
-    for number, report in enumerate(reports):
+    for number, (report, grid) in enumerate(zip(reports, grids, strict=True)):
         cell = int(located.index[number])
         if cell >= 0:
             method, confidence, flags = _certainty(city, report, METHODS[located.method[number]], declared[number])
-            place = city.cell_places[cell]
+            place = grid.places[cell]
             border = float(located.border_m[number])
             found.append(
-                (place, _placement(city, place, method, confidence, flags, border, lon[number], lat[number]))
+                (
+                    place,
+                    _placement(
+                        grid,
+                        place,
+                        method,
+                        confidence,
+                        flags,
+                        border,
+                        lon[number],
+                        lat[number],
+                        None if report.lon is None else report.accuracy_m,
+                    ),
+                )
             )
         elif report.lon is not None and report.lat is not None and _elsewhere(city, lon[number], lat[number]):
             found.append(_swapped_or_far(city, report))
         else:
-            found.append(_by_old_grid(city, report, lon[number], lat[number]))
+            found.append(_by_old_grid(city, grid, report, lon[number], lat[number]))
     return found
 
 
@@ -218,21 +237,21 @@ def _swapped_or_far(city: City, report: Report) -> RouteError:
     return RouteError("OUT_OF_CITY", f"lon, lat: {lon}, {lat} is over 0.5° outside the city; expected {inside}")
 
 
-def _by_old_grid(city: City, report: Report, lon: float, lat: float) -> tuple[Place, Placement]:
+def _by_old_grid(city: City, grid: Grid, report: Report, lon: float, lat: float) -> tuple[Place, Placement]:
     """Place by an old grid's code, as surely as its heaviest cell weighs; else nowhere, for a person to place."""
     if report.source_layer and report.source_grid:
-        cells = city.crosswalk.cells_of(report.source_layer, report.source_grid)
+        cells = city.versions.cells_of(report.source_layer, report.source_grid, grid)
         if cells:
-            code, weight = cells[0]
-            place = city.cell_places[city.cell_index[code]]
-            return place, _placement(city, place, "CROSSWALK", round(weight, 3), (), np.nan, lon, lat)
+            index, weight = cells[0]
+            place = grid.places[index]
+            return place, _placement(grid, place, "CROSSWALK", round(weight, 3), (), np.nan, lon, lat)
     place = city.rules.places.nowhere
     flags = ("OUTSIDE",) if not np.isnan(lon) else ("NO_POSITION",)
-    return place, _placement(city, place, "NONE", 0.0, flags, np.nan, lon, lat)
+    return place, _placement(grid, place, "NONE", 0.0, flags, np.nan, lon, lat)
 
 
 def _placement(
-    city: City,
+    grid: Grid,
     place: Place,
     method: str,
     confidence: float,
@@ -240,12 +259,13 @@ def _placement(
     border: float,
     lon: float,
     lat: float,
+    accuracy: float | None = None,
 ) -> Placement:
     return Placement(
         desk=place.desk,
         method=method,  # type: ignore[arg-type]
         confidence=confidence,
-        grid_version=city.cells.version,
+        grid_version=grid.version,
         cell=place.cell,
         grid=place.grid,
         community=place.community,
@@ -255,6 +275,7 @@ def _placement(
         area_class=place.area_class,
         factor=place.factor,
         border_m=None if np.isnan(border) else round(float(border), 2),
+        accuracy_m=accuracy,
         lon=None if np.isnan(lon) else round(float(lon), 7),
         lat=None if np.isnan(lat) else round(float(lat), 7),
         flags=flags,

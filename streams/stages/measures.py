@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.stages.desk import clocks
-from streams.stages.desk.lifecycle import CLOSED
+from streams.stages.desk.lifecycle import CLOSED, EVALUATED, MERGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streams.records import Case, Clock
 
 _MINUTE = 60.0
+_DONE = frozenset({CLOSED, EVALUATED})
 
 
 class Figures(msgspec.Struct, kw_only=True):
@@ -55,10 +56,10 @@ def figures(calendar: WorkCalendar, cases: Iterable[Case], start: datetime, end:
     incidents: list[Case] = []
     others = 0
     for case in cases:
-        if case.matter == "INCIDENT":
-            incidents.append(case)
-        else:
+        if case.matter != "INCIDENT":
             others += 1
+        elif case.state != MERGED:  # it counts with its master
+            incidents.append(case)
     by_desk: dict[str, list[bool]] = {}
     outcomes: dict[str, int] = {}
     dispatch: list[float] = []
@@ -69,7 +70,7 @@ def figures(calendar: WorkCalendar, cases: Iterable[Case], start: datetime, end:
             continue
         if case.dispatched_at and case.reported_at:
             dispatch.append((case.dispatched_at - case.reported_at).total_seconds() / _MINUTE)
-        if case.state == CLOSED and case.closed_at and case.reported_at:
+        if case.state in _DONE and case.closed_at and case.reported_at:
             close.append((case.closed_at - case.reported_at).total_seconds() / _MINUTE)
         due = deadline_of(case)
         if due is not None and start <= due[1] < end:
@@ -79,7 +80,7 @@ def figures(calendar: WorkCalendar, cases: Iterable[Case], start: datetime, end:
     return Figures(
         cases=len(incidents),
         not_incidents=others,
-        closed=sum(case.state == CLOSED for case in incidents),
+        closed=sum(case.state in _DONE for case in incidents),
         on_time_rate=_rate(counted),
         on_time_of=len(counted),
         on_time_by_desk={desk: sum(ones) / len(ones) for desk, ones in sorted(by_desk.items())},

@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from packs import point
 
-from streams.records import Action, Effects, Item, Report, Tick
+from streams.records import Ack, Action, Effects, Item, PackActivated, Report, Tick, together
 from streams.stages.acceptance import Accepted
-from streams.stages.desk.casebook import CaseBook
-from streams.stages.desk.desk import Desk
+from streams.stages.desk import clocks
+from streams.stages.desk.desks import Desks
 from streams.stages.intake import route
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -32,6 +32,8 @@ OFFICE, CENTRE, CHECKER, CITY_CENTRE = "990101002-OF", "990101-CC", "990101-SV",
 OTHER_OFFICE = "990101001-OF"
 
 _numbers = itertools.count(1)
+
+_CLOSED = ("ACCEPT", "FILE", "DISPATCH", "SIGN", "START", "FINISH", "REQUEST_CHECK", "CHECK_PASS", "CLOSE")
 
 TO_STATE: dict[str, tuple[str, ...]] = {
     "REPORTED": (),
@@ -44,21 +46,41 @@ TO_STATE: dict[str, tuple[str, ...]] = {
     "HANDLED": ("ACCEPT", "FILE", "DISPATCH", "SIGN", "START", "FINISH"),
     "CHECKING": ("ACCEPT", "FILE", "DISPATCH", "SIGN", "START", "FINISH", "REQUEST_CHECK"),
     "RETURNED": ("ACCEPT", "FILE", "DISPATCH", "RETURN"),
-    "CLOSED": ("ACCEPT", "FILE", "DISPATCH", "SIGN", "START", "FINISH", "REQUEST_CHECK", "CHECK_PASS", "CLOSE"),
+    "CLOSED": _CLOSED,
+    "DISPUTED": ("ACCEPT", "FILE", "DISPUTE"),
+    "SUSPENDED": ("ACCEPT", "FILE", "DISPATCH", "SIGN", "START", "ASK_SUSPENSION", "GRANT"),
+    "EVALUATED": (*_CLOSED, "EVALUATE"),
+    "FORCED_CLOSED": ("ACCEPT", "FILE", "DISPATCH", "SIGN", "START", "FORCE_CLOSE"),
+    "CANCELLED": ("CANCEL",),
+    "MERGED": ("MERGE",),
     "NOT_ACCEPTED": ("REFUSE",),
     "NOT_FILED": ("ACCEPT", "DECLINE"),
+    "REWORK": ("ACCEPT", "FILE", "DISPATCH", "SIGN", "START"),
 }
-"""How people bring a case into each state that it may rest in."""
+"""How people bring a case into each state. REWORK is left at once, so a case is put there by hand."""
 
+_HANDLER = ("SIGN", "ASSIGN", "UNASSIGN", "START", "FINISH", "RETURN", "REQUEST_HELP", "ASK_EXTENSION",
+            "ASK_SUSPENSION", "APPEAL")  # fmt: skip
 _BY = {
-    **dict.fromkeys(("SIGN", "ASSIGN", "UNASSIGN", "START", "FINISH", "RETURN"), OFFICE),
-    **dict.fromkeys(("VERIFY_TRUE", "VERIFY_FALSE", "CHECK_PASS", "CHECK_FAIL"), CHECKER),
+    **dict.fromkeys(_HANDLER, OFFICE),
+    **dict.fromkeys(("VERIFY_TRUE", "VERIFY_FALSE", "CHECK_PASS", "CHECK_FAIL", "EVALUATE"), CHECKER),
+    "REPLY_HELP": "990101-EN",
+    "WITHDRAW": "grid-app",
 }
 _PAYLOAD: dict[str, dict[str, Any]] = {
     "REDISPATCH": {"unit": OFFICE},
     "ASSIGN": {"team": "A"},
     "FINISH": {"evidence": ["photo"]},
     "RETURN": {"relies_on": "002-01"},
+    "REQUEST_HELP": {"unit": "990101-EN"},
+    "RULE": {"unit": OFFICE, "scope_type": "STREET"},
+    "ASK_SUSPENSION": {"until": "2026-04-01"},
+    "APPEND": {"text": "more"},
+    "RECLASSIFY": {"category": "E-02-02"},
+    "TRANSFER": {"desk": OTHER_DESK},
+    "KEEP_APART": {"case": "9901012026030299999"},
+    "CONTACT": {"reached": "yes"},
+    "SATISFACTION": {"responded": "yes", "solved": "yes", "satisfied": "no"},
 }
 
 
@@ -68,9 +90,13 @@ def when(text: str) -> datetime:
 
 
 def make_report(at: datetime, *, street: str = BELLTOWER, **fields: Any) -> Report:
-    """Make an ordinary report, by default of litter, by a grid worker, at a place well inside a street."""
+    """Make an ordinary report, by default of litter, by a grid worker, at a place well inside a street.
+
+    Reports lie over 60 m apart, so that none is taken for another's repeat; the places of twenty come round again.
+    """
     number = next(_numbers)
     lon, lat = point(street)
+    east, north = number % 4, number // 4 % 5
     made: dict[str, Any] = {
         "report_id": f"r{number}",
         "system": "grid-app",
@@ -79,26 +105,43 @@ def make_report(at: datetime, *, street: str = BELLTOWER, **fields: Any) -> Repo
         "reported_at": at,
         "scheme": "city",
         "category": "E-01-10",
-        "lon": lon + 0.0001,
-        "lat": lat + 0.0001,
+        "lon": lon + 0.0001 + 0.00066 * east,
+        "lat": lat + 0.0001 + 0.00057 * north,
     }
     return Report(**{**made, **fields})
 
 
 class Scene:
-    """All desks of a city on one book, and everything that has come of what they received."""
+    """All desks of a city in one partition, and everything that has come of what they received."""
 
-    def __init__(self, city: Any) -> None:
+    def __init__(self, city: Any, *others: Any) -> None:
+        """`others` are packs that may be put in force later."""
         self.city = city
-        self.book = CaseBook(city.rules)
-        self.desk = Desk(city, self.book)
+        self.packs = {one.digest: one for one in (city, *others)}
+        self.desks = Desks(city, self.packs.__getitem__) if others else Desks(city)
         self.position = 0
         self.items: list[Item] = []
+        self.parts: list[dict[str, Effects]] = []
         self.told: list[Effects] = []
         self.last = Effects()
+        self.at = "03-02 09:01"
 
     def __getitem__(self, case_no: str) -> Any:
-        return self.book.cases[case_no]
+        return self.desks.current(case_no)
+
+    def find(self, case_no: str) -> Any:
+        """Return a case, None if no desk remembers it."""
+        return next((case for case in self.cases if case.case_no == case_no), None)
+
+    @property
+    def cases(self) -> list[Any]:
+        """All cases that desks remember, in the order of their numbers."""
+        return sorted((case for desk in self.desks for case in desk.book.cases.values()), key=lambda c: c.case_no)
+
+    @property
+    def book(self) -> Any:
+        """The book of the desk where things happen unless said otherwise."""
+        return self.desks[DESK].book
 
     @property
     def transitions(self) -> list[Any]:
@@ -119,13 +162,17 @@ class Scene:
         return sum(effects.counters.get(name, 0) for effects in self.told)
 
     def give(self, desk: str, at: datetime, body: Any) -> Effects:
-        """Let a desk receive one input."""
+        """Let a desk receive one input, and then the others what it sends them."""
         self.position += 1
         item = Item(self.position, desk, at.astimezone(UTC), body)
         self.items.append(item)
-        self.last = self.desk.receive([item])
-        self.told.append(self.last)
-        return self.last
+        self.parts.append(self.desks.receive([item]))
+        effects = together(self.parts[-1].values())
+        self.told.append(effects)
+        for sent in effects.outgoing:
+            self.give(sent.desk, sent.at, sent.body)
+        self.last = effects
+        return effects
 
     def send(self, report: Report, at: datetime) -> Effects:
         """Let a report through intake and give it to the desk of its place."""
@@ -139,21 +186,62 @@ class Scene:
 
     def act(self, case_no: str, verb: str, at: str, by: str = "", **asked: Any) -> Effects:
         """Let somebody act: by default a unit that may, with all that the verb needs."""
-        case = self.book.cases.get(case_no)
-        desk = asked.pop("desk", case.desk if case else CITY_DESK)
+        case = self.find(case_no)
+        desk = asked.pop("at_desk", case.desk if case else CITY_DESK)
         centre = self.city.rules.places.desks[case.desk].centre if case else CENTRE
-        by = by or (case.unit if case and case.unit and _BY.get(verb) == OFFICE else _BY.get(verb, centre))
+        by = by or self._who(verb, case, centre)
         action = Action(
             action_id=asked.pop("action_id", f"a{next(_numbers)}"),
             case_no=case_no,
             verb=verb,
-            actor="somebody",
+            actor=asked.pop("actor", "somebody"),
             actor_unit=by,
             at=when(at),
             reason=asked.pop("reason", "because"),
-            payload=asked.pop("payload", {**_PAYLOAD.get(verb, {}), **asked}),
+            payload=asked["payload"] if "payload" in asked else {**self._payload(verb, case), **asked},
         )
         return self.give(desk, when(at), action)
+
+    def _who(self, verb: str, case: Any, centre: str) -> str:
+        """Name a unit that may take an action: who holds the case, who reviews, else the desk's centre."""
+        if verb in ("GRANT", "DENY") and case and "APPEAL" in case.requests:
+            return CHECKER
+        if case and verb == "RETURN" and case.state == "RETURNED":
+            return centre
+        if case and case.unit and _BY.get(verb) == OFFICE:
+            return str(case.unit)
+        return _BY.get(verb, centre)
+
+    def _payload(self, verb: str, case: Any) -> dict[str, Any]:
+        """Return what an action brings, where it depends on the case: what is asked, another case, a place."""
+        if verb in ("GRANT", "DENY"):
+            return {"request": next(iter(case.requests), "EXTENSION") if case else "EXTENSION"}
+        if verb == "MERGE":
+            return {"master": self.report(self.at)}
+        if verb == "RELOCATE":
+            lon, lat = point(BELLTOWER, 2)
+            return {"lon": lon, "lat": lat}
+        return _PAYLOAD.get(verb, {})
+
+    def late(self, state: str) -> str:
+        """Bring a case into a state so late that its handling clock is overdue; `at` is a moment after that."""
+        number = self.bring("DISPATCHED", "03-02 09:00")
+        for verb in TO_STATE[state][3:]:
+            self.act(number, verb, "03-05 09:00")
+        self.at = "03-05 09:01"
+        return number
+
+    def ack(self, alert_id: str, at: str, by: str = "") -> Effects:
+        """Let a centre confirm an alert, by default the one that was told."""
+        told = next((alert.unit for alert in self.alerts if alert.alert_id == alert_id), CENTRE)
+        desk = self[alert_id[7:26]].desk if self.find(alert_id[7:26]) else DESK
+        return self.give(desk, when(at), Ack(alert_id, desk, by or told, when(at)))
+
+    def activate(self, city: Any, at: str) -> None:
+        """Put a pack in force at every desk; reports are routed under it from then on."""
+        self.city = city
+        for desk in city.rules.places.desks:
+            self.give(desk, when(at), PackActivated(city.digest, when(at), desk))
 
     def tick(self, at: str, desk: str = DESK) -> Effects:
         """Let time pass."""
@@ -164,11 +252,18 @@ class Scene:
         number = self.report(at, **fields)
         for verb in TO_STATE[state]:
             self.act(number, verb, at)
+        if state == "REWORK":
+            book = self.desks[self[number].desk].book
+            book.cases[number] = msgspec.structs.replace(self[number], state=state)
         assert self[number].state == state
         return number
 
     def clock(self, case_no: str, name: str, unit: str = "") -> Any:
-        """Return the clock of a name, of a unit if one is given."""
+        """Return the last clock of a name, of a unit if one is given."""
         found = [one for one in self[case_no].clocks if one.name == name and (not unit or one.unit == unit)]
-        assert len(found) == 1, f"{len(found)} clocks {name} {unit}"
-        return found[0]
+        assert len({one.unit for one in found}) == 1, f"{len(found)} clocks {name} {unit}"
+        return found[-1]
+
+    def used(self, case_no: str, name: str, at: str, unit: str = "") -> float:
+        """Return the counted seconds that a clock has used by a moment."""
+        return clocks.used_by(self.city.rules.calendar, self.clock(case_no, name, unit), when(at))

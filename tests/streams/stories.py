@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hypothesis import strategies as st
+from packs import point
 from scenes import BELLTOWER, CENTRE, CHECKER, EASTGATE, OFFICE, PARK, Scene, make_report, when
 
-from streams.records import Tick
-from streams.stages.desk.casebook import CaseBook, apply
-from streams.stages.desk.desk import Desk
-from streams.stages.desk.lifecycle import RULES
+from streams.records import Tick, together
+from streams.stages.desk.casebook import apply
+from streams.stages.desk.desks import Desks
+from streams.stages.desk.lifecycle import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,12 +36,13 @@ _REPORTS = st.fixed_dictionaries(
         "system_no": st.sampled_from("123456"),
         "component_id": st.sampled_from((None, None, "M-1", "M-2")),
         "text": st.sampled_from(("", "worse")),
+        "same_spot": st.booleans(),
         "self_handled": st.sampled_from((False, False, False, True)),
         "matter": st.sampled_from(("INCIDENT", "INCIDENT", "INCIDENT", "COMPLAINT")),
     }
 )
 _ASKED = st.tuples(
-    st.sampled_from(sorted(RULES)),
+    st.sampled_from(sorted(VERBS)),
     st.sampled_from((None, None, None, OFFICE, CENTRE, CHECKER, "990102-CC")),
     st.sampled_from(("", "", "x1", "x2")),
 )
@@ -87,6 +89,9 @@ def _report(what: dict[str, Any]) -> Any:
     """Make the report of a number: what it says depends on nothing but what the story says of it."""
     fields = dict(what)
     number, text = fields["system_no"], fields["text"]
+    if fields.pop("same_spot"):
+        lon, lat = point(fields["street"])
+        fields |= {"lon": lon, "lat": lat}
     if fields["matter"] != "INCIDENT":
         fields |= {"scheme": None, "category": None}
     updated = when("03-02 09:00") + timedelta(hours=int(number)) if text else None
@@ -95,7 +100,7 @@ def _report(what: dict[str, Any]) -> Any:
 
 def _work(scene: Scene, number: str, said: str) -> None:
     """Take a case one step on its ordinary way."""
-    case = scene.book.cases.get(number)
+    case = scene.find(number)
     verb = _NEXT.get(case.state) if case else None
     if case and verb:
         passed = case.state == "HANDLED" and case.flags.get("check_passed")
@@ -103,26 +108,29 @@ def _work(scene: Scene, number: str, said: str) -> None:
         scene.act(number, "CLOSE" if passed or answered else verb, said)
 
 
-def replay(city: Any, items: list[Item], size: int, book: CaseBook | None = None) -> list[Effects]:
-    """Give the same inbox to a fresh desk in batches of a size."""
-    desk = Desk(city, book or CaseBook(city.rules))
-    return [desk.receive(items[start : start + size]) for start in range(0, len(items), size)]
+def replay(city: Any, items: list[Item], size: int, desks: Desks | None = None) -> list[dict[str, Effects]]:
+    """Give the same inbox to fresh desks in batches of a size; return what came of each batch, by desk."""
+    desks = desks or Desks(city)
+    return [desks.receive(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def as_bytes(told: Iterable[Effects]) -> tuple[bytes, bytes, bytes]:
-    """Write all transitions, alerts and dead letters as they would stand in a log."""
-    told = list(told)
-    return (
-        msgspec.json.encode([one for effects in told for one in effects.transitions]),
-        msgspec.json.encode([one for effects in told for one in effects.alerts]),
-        msgspec.json.encode([one for effects in told for one in effects.dead_letters]),
-    )
+def as_bytes(parts: Iterable[dict[str, Effects]]) -> dict[str, bytes]:
+    """Write, desk by desk, all transitions, alerts, dead letters and outgoing records as they stand in a log."""
+    found: dict[str, list[Effects]] = {}
+    for part in parts:
+        for desk, effects in part.items():
+            found.setdefault(desk, []).append(effects)
+    return {
+        desk: msgspec.json.encode([(e.transitions, e.alerts, e.dead_letters, e.outgoing) for e in [together(many)]])
+        for desk, many in found.items()
+    }
 
 
-def counters(told: Iterable[Effects]) -> dict[str, int]:
+def counters(parts: Iterable[dict[str, Effects]]) -> dict[str, int]:
     total: Counter[str] = Counter()
-    for effects in told:
-        total.update(effects.counters)
+    for part in parts:
+        for effects in part.values():
+            total.update(effects.counters)
     return dict(sorted(total.items()))
 
 

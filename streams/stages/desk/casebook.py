@@ -1,208 +1,237 @@
-"""The casebook: what a partition's desks remember, as a fold over transitions.
+"""The casebook: what one desk remembers, as a fold over its transitions.
 
 The book changes by `apply` alone, so a book rebuilt from the log is the same book. Closed cases leave it after
-the repeat window; of them the source numbers stay, for as long as a repeat is still recognised.
+the repeat window; of them the source numbers stay, for as long as a repeat is still recognised. A case that
+another desk has taken over leaves a stub, so that what still arrives here can be sent on.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
 
 from grids.codes import DISTRICT
+from grids.duties.receipts import Ruling
 from streams.records import Case, Change, Clock, Source, Transition
-from streams.stages.desk.clocks import Due, next_due
+from streams.stages.desk.agenda import Agenda
 from streams.stages.desk.lifecycle import OPEN
+from streams.stages.desk.sightings import Sightings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from grids.rules import Rules
+    from streams.stages.desk.clocks import Due
 
 _DAY_DIGITS = 8
 
 _CHANGES = Change.__struct_fields__
 
 
-def apply(case: Case | None, transition: Transition) -> Case:
+class DeskState(msgspec.Struct, kw_only=True):
+    """All that a desk remembers at one position of its log, from which it goes on as if it had never stopped.
+
+    `serials` are the last used by city date; `sources` the numbers known of cases, with the case; `moved` the
+    cases that other desks have taken over, with their desk and the step by which they left.
+    """
+
+    desk: str
+    pack: str
+    pack_from: datetime | None = None
+    now: datetime | None
+    cases: list[Case]
+    sources: list[tuple[str, Source]]
+    serials: list[tuple[date, int]]
+    moved: list[tuple[str, str, int]]
+    rulings: list[Ruling]
+
+
+def apply(case: Case | None, transition: Transition, values: dict[str, Any] | None = None) -> Case:
     """Fold one transition into a case: the one rule by which cases come from the log.
 
-    The first transition of a case brings every field that a case needs.
+    The first transition of a case brings every field that a case needs. Who has just written the transition knows
+    what it sets and may say so in `values`.
     """
-    change = transition.change
-    values = {name: value for name in _CHANGES if (value := getattr(change, name)) is not UNSET}
+    if values is None:
+        change = transition.change
+        values = {name: value for name in _CHANGES if (value := getattr(change, name)) is not UNSET}
     if case is None:
         values.setdefault("desk", transition.desk)
-        return Case(
-            case_no=transition.case_no,
-            state=transition.to,
-            seq=transition.seq,
-            opened_at=transition.at,
-            **values,
-        )
+        values.setdefault("opened_at", transition.at)
+        return Case(case_no=transition.case_no, state=transition.to, seq=transition.seq, **values)
     if "clocks" in values:
         values["clocks"] = _merged(case.clocks, values["clocks"])
+    head, _, name = transition.cause.partition(":")
+    if head == "action" and name not in case.actions[-1:]:
+        values["actions"] = [*case.actions, name]
     return msgspec.structs.replace(case, state=transition.to, seq=transition.seq, **values)
 
 
 def _merged(clocks: list[Clock], changed: list[Clock]) -> list[Clock]:
-    fresh = {(clock.name, clock.unit): clock for clock in changed}
-    kept = [fresh.pop((clock.name, clock.unit), clock) for clock in clocks]
+    fresh = {clock.key: clock for clock in changed}
+    kept = [fresh.pop(clock.key, clock) for clock in clocks]
     return [*kept, *fresh.values()]
 
 
-@dataclass
-class CaseBook:
-    """Cases of the desks of one partition, with the indexes that the desk asks.
+def _looks_other(before: Case, after: Case) -> bool:
+    """Say whether a step changed anything by which a report is found to repeat a case."""
+    return (
+        (before.state in OPEN) != (after.state in OPEN)
+        or before.category != after.category
+        or before.placement is not after.placement
+        or before.component_id != after.component_id
+        or before.text != after.text
+        or before.merged != after.merged
+        or before.closed_at != after.closed_at
+    )
 
-    `sources` finds a case by desk and source's number; `components` finds an open case by desk, component and
-    category; `now` is each desk's time, the highest it has seen. Nothing that one desk asks depends on another,
-    so that it doesn't matter which desks share a book.
+
+class CaseBook:
+    """One desk's cases, with the indexes that it asks.
+
+    `sources` finds a case by its source's number; `sightings` the open case that a report may repeat; `moved` says
+    where a case has gone; `now` is the desk's time, the highest it has seen.
     """
 
-    rules: Rules
-    cases: dict[str, Case] = field(default_factory=dict)
-    sources: dict[tuple[str, str, str], tuple[str, Source]] = field(default_factory=dict)
-    components: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    now: dict[str, datetime] = field(default_factory=dict)
-    _serials: dict[tuple[str, date], int] = field(default_factory=dict)
-    _due: dict[str, list[Due]] = field(default_factory=dict)
-    _closed: dict[str, deque[tuple[datetime, str]]] = field(default_factory=dict)
-    _known: dict[str, deque[tuple[str, str, str]]] = field(default_factory=dict)
+    def __init__(self, desk: str, rules: Rules) -> None:
+        self.desk = desk
+        self.rules = rules
+        self.now: datetime | None = None
+        self.cases: dict[str, Case] = {}
+        self.sources: dict[tuple[str, str], tuple[str, Source]] = {}
+        self.moved: dict[str, tuple[str, int]] = {}
+        self.rulings: dict[str, Ruling] = {}
+        self.sightings = Sightings(rules)
+        self._serials: dict[date, int] = {}
+        self._agenda = Agenda(rules, self.cases)
+        self._closed: deque[tuple[datetime, str]] = deque()
+        self._known: deque[tuple[str, str]] = deque()
 
-    def restore(self, cases: Iterable[Case], now: dict[str, datetime]) -> None:
-        """Fill an empty book from cases as the log left them, in the order of their numbers."""
-        for case in sorted(cases, key=lambda case: case.opened_at):
+    def state(self, pack: str, pack_from: datetime | None = None) -> DeskState:
+        """Return all that this desk remembers, working under the pack of a digest since a moment."""
+        return DeskState(
+            desk=self.desk,
+            pack=pack,
+            pack_from=pack_from,
+            now=self.now,
+            cases=list(self.cases.values()),
+            sources=[self.sources[key] for key in self._known],
+            serials=sorted(self._serials.items()),
+            moved=[(number, desk, seq) for number, (desk, seq) in self.moved.items()],
+            rulings=list(self.rulings.values()),
+        )
+
+    def restore(self, state: DeskState) -> None:
+        """Fill an empty book from a state."""
+        self.now = state.now
+        self._serials = dict(state.serials)
+        self.moved = {number: (desk, seq) for number, desk, seq in state.moved}
+        self.rulings = {ruling.row: ruling for ruling in state.rulings}
+        for case_no, source in state.sources:
+            self._note_source(case_no, source)
+        self.cases.update((case.case_no, case) for case in state.cases)
+        for case in state.cases:
             self._remember(None, case)
-        self.now.update(now)
 
-    def serial(self, desk: str, day: date) -> int:
-        """Return the next case serial of a desk on a city date."""
-        return self._serials.get((desk, day), 0) + 1
+    def adopt(self, rules: Rules) -> None:
+        """Go on under other rules: what is due when, and what is near, is worked out anew."""
+        self.rules = rules
+        self._agenda, self.sightings = Agenda(rules, self.cases), Sightings(rules)
+        for case in self.cases.values():
+            self._agenda.note(case.case_no)
+            self.sightings.note(case, self.cases)
 
-    def apply(self, transition: Transition) -> Case:
-        """Fold a transition in, and keep every index true."""
+    def serial(self, day: date) -> int:
+        """Return the next case serial on a city date."""
+        return self._serials.get(day, 0) + 1
+
+    def apply(self, transition: Transition, values: dict[str, Any] | None = None) -> Case:
+        """Fold a transition in, and keep every index true; `values` are what it sets, if that is known already."""
         before = self.cases.get(transition.case_no)
-        after = apply(before, transition)
-        self._remember(before, after)
+        after = apply(before, transition, values)
+        if transition.ruling is not None:
+            self.rulings[transition.ruling.row] = transition.ruling
+        if after.desk != self.desk:
+            self._hand_over(after)
+        else:
+            self.moved.pop(after.case_no, None)
+            self._remember(before, after)
         return after
 
-    def case(self, desk: str, case_no: str, at: datetime) -> Case | None:
-        """Return a case that a desk still has at a moment: open, or closed no longer ago than the repeat window.
+    def case(self, case_no: str, at: datetime) -> Case | None:
+        """Return a case that the desk still has at a moment: open, or ended no longer ago than the repeat window.
 
         What is remembered depends on the moment alone and not on when memory was last cleared, so that a book
         rebuilt from the log answers the same.
         """
         case = self.cases.get(case_no)
-        if case is None or case.desk != desk:
+        if case is None:
             return None
         window = timedelta(days=self.rules.duplicates.repeat.days)
         gone = case.state not in OPEN and (case.closed_at or case.opened_at) < at - window
         return None if gone else case
 
-    def known(self, desk: str, system: str, system_no: str, at: datetime) -> tuple[Case | None, Source] | None:
-        """Return what a desk remembers of a source's number: its case, None once that has left, and the source."""
-        found = self.sources.get((desk, system, system_no))
+    def known(self, system: str, system_no: str, at: datetime) -> tuple[str, Source] | None:
+        """Return what the desk remembers of a source's number: its case's number, and the source."""
+        found = self.sources.get((system, system_no))
         if found is None or found[1].at < at - timedelta(days=self.rules.duplicates.memory_days):
             return None
-        return self.case(desk, found[0], at), found[1]
+        return found
 
-    def holder(self, system: str, system_no: str) -> str | None:
-        """Return the desk that took in a source's number, the last one if several did; None if none did.
+    def pop_due(self, until: datetime) -> tuple[Case, Due] | None:
+        """Take what clocks reach next at or before a moment, in the order due, case, clock."""
+        return self._agenda.pop(until)
 
-        For an inlet that sends an update to where its case is, even if its place has moved.
-        """
-        held = [
-            (found[1].at, desk)
-            for desk in self.rules.places.desks
-            if (found := self.sources.get((desk, system, system_no))) is not None
-        ]
-        return max(held)[1] if held else None
+    def next_due(self) -> datetime | None:
+        """Return when the next clock is due, for a host that must send a tick."""
+        return self._agenda.next()
 
-    def pop_due(self, desk: str, until: datetime) -> tuple[Case, Due] | None:
-        """Take the next tier that a desk's clocks reach at or before a moment, in the order due, case, clock.
-
-        Entries of clocks that have stopped or moved meanwhile are skipped.
-        """
-        heap = self._due.get(desk, [])
-        while heap and heap[0].at <= until:
-            due = heapq.heappop(heap)
-            if (case := self._still(due)) is not None:
-                return case, due
-        return None
-
-    def next_due(self, desk: str) -> datetime | None:
-        """Return when a desk's next tier is due, for a host that must send a tick."""
-        heap = self._due.get(desk, [])
-        while heap and self._still(heap[0]) is None:
-            heapq.heappop(heap)
-        return heap[0].at if heap else None
-
-    def open_case_of(self, desk: str, component_id: str | None, category: str) -> Case | None:
-        """Return a desk's open case about a component and category (duplicate class D1)."""
-        number = self.components.get((desk, component_id or "", category))
-        return self.cases.get(number) if number else None
-
-    def forget(self, desk: str) -> None:
-        """Free the memory of a desk's closed cases after the repeat window, and of source numbers after theirs."""
-        now, closed, known = self.now[desk], self._closed.get(desk), self._known.get(desk)
+    def forget(self) -> None:
+        """Free the memory of closed cases after the repeat window, and of source numbers after theirs."""
+        now, closed, known = self.now, self._closed, self._known
+        if now is None:
+            return
         window = timedelta(days=self.rules.duplicates.repeat.days)
         while closed and closed[0][0] < now - window:
             number = closed.popleft()[1]
-            if number in self.cases and self.case(desk, number, now) is None:
+            if number in self.cases and self.case(number, now) is None:
                 del self.cases[number]
+        self.sightings.forget(now)
         memory = timedelta(days=self.rules.duplicates.memory_days)
         while known and self.sources[known[0]][1].at < now - memory:
             del self.sources[known.popleft()]
 
-    def _still(self, due: Due) -> Case | None:
-        """Return the case if this entry is still its clock's next tier."""
-        case = self.cases.get(due.case_no)
-        if case is None:
-            return None
-        for clock in case.clocks:
-            if (clock.name, clock.unit) == (due.clock, due.unit):
-                current = next_due(self.rules.calendar, self.rules.tiers, case.case_no, clock)
-                return case if current == due else None
-        return None
+    def _hand_over(self, after: Case) -> None:
+        """Let a case go to another desk, and remember where it went."""
+        self.moved[after.case_no] = (after.desk, after.seq)
+        self.cases.pop(after.case_no, None)
+        self._agenda.note(after.case_no)
+        self.sightings.drop(after.case_no)
 
     def _remember(self, before: Case | None, after: Case) -> None:
         self.cases[after.case_no] = after
+        self._agenda.note(after.case_no)
         if before is None:
             self._count(after.case_no)
         if before is None or after.sources is not before.sources:
-            self._note_sources(after)
-        place = (after.desk, after.component_id or "", after.category)
-        if after.state not in OPEN:
-            closed = self._closed.setdefault(after.desk, deque())
-            closed.append((after.closed_at or after.opened_at, after.case_no))
-            if self.components.get(place) == after.case_no:
-                del self.components[place]
-            return
-        if after.component_id:
-            self.components[place] = after.case_no
-        if before is None or after.clocks is not before.clocks:
-            heap = self._due.setdefault(after.desk, [])
-            for clock in after.clocks:
-                if due := next_due(self.rules.calendar, self.rules.tiers, after.case_no, clock):
-                    heapq.heappush(heap, due)
+            for source in after.sources:
+                self._note_source(after.case_no, source)
+        if before is None or _looks_other(before, after):
+            self.sightings.note(after, self.cases)
+        if after.state not in OPEN and (before is None or before.state in OPEN):
+            self._closed.append((after.closed_at or after.opened_at, after.case_no))
 
-    def _note_sources(self, case: Case) -> None:
-        known = self._known.setdefault(case.desk, deque())
-        for source in case.sources:
-            key = (case.desk, source.system, source.system_no)
-            if key not in self.sources:
-                known.append(key)
-            self.sources[key] = (case.case_no, source)
+    def _note_source(self, case_no: str, source: Source) -> None:
+        key = (source.system, source.system_no)
+        if key not in self.sources:
+            self._known.append(key)
+        self.sources[key] = (case_no, source)
 
     def _count(self, case_no: str) -> None:
-        """Note the serial that a case number has used."""
-        day = case_no[DISTRICT : DISTRICT + _DAY_DIGITS]
-        key = (case_no[:DISTRICT], date(int(day[:4]), int(day[4:6]), int(day[6:])))
-        self._serials[key] = max(self._serials.get(key, 0), int(case_no[DISTRICT + _DAY_DIGITS :]))
+        """Note the serial that a case number has used, if it is one of this desk's own."""
+        if case_no[:DISTRICT] == self.desk:
+            text = case_no[DISTRICT : DISTRICT + _DAY_DIGITS]
+            day = date(int(text[:4]), int(text[4:6]), int(text[6:]))
+            self._serials[day] = max(self._serials.get(day, 0), int(case_no[DISTRICT + _DAY_DIGITS :]))

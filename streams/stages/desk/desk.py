@@ -1,294 +1,164 @@
-"""The desk itself: `receive(items) -> Effects`, a deterministic function of its book and its inbox.
+"""The desk itself: a deterministic function of its book and its inbox.
 
 A desk's time is the highest it has seen. Before an input of time t it fires every clock due at or before t, in
-the order due, case, clock. Every change is a transition that the book folds at once, so what the log says and
-what the book knows can't differ.
+the order due, case, clock. Every change is a transition that the book folds at once.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from grids.codes import case_number
-from grids.errors import CodeError
-from streams.records import (
-    Action,
-    Case,
-    Change,
-    DeadLetter,
-    Effects,
-    Item,
-    RoutedReport,
-    Source,
-    Transition,
-)
+from streams.records import Ack, Action, PackActivated, RoutedReport, Transfer
 from streams.stages import alerts
-from streams.stages.desk import clocks, steps
-from streams.stages.desk.authority import NotAllowedError, check_action
-from streams.stages.desk.lifecycle import CLOSED, REPORTED, RULES, SAME, SYSTEM
+from streams.stages.desk import actions, lineage, reports, transfers
+from streams.stages.desk.authority import Asked
+from streams.stages.desk.casebook import CaseBook
+from streams.stages.desk.clerk import Clerk, encode
+from streams.stages.desk.clocks import ACK
+from streams.stages.desk.lifecycle import SUSPENDED, SYSTEM
+from streams.stages.desk.requests import change as requested
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
     from grids.city import City
-    from streams.stages.desk.casebook import CaseBook
-
-STAGE = "desk"
-
-_encode = msgspec.json.Encoder().encode
-
-_REMEMBERED_ACTIONS = 20
-"""Actions of a case by which one sent twice is recognised; the life cycle refuses older ones anyway."""
+    from streams.records import Case, Clock, Effects, Item
+    from streams.stages.desk.casebook import DeskState
+    from streams.stages.desk.clocks import Due
+    from streams.stages.desk.roster import Roster
 
 
 class Desk:
-    """All desks of one partition at work on one book under one city pack."""
+    """One desk at work on its book under the pack in force."""
 
-    def __init__(self, city: City, book: CaseBook) -> None:
-        self.city = city
-        self.book = book
-        self._effects = Effects()
-        self._counts: Counter[str] = Counter()
+    def __init__(
+        self, code: str, city: City, packs: Callable[[str], City], rosters: Callable[[City], Roster]
+    ) -> None:
+        """`packs` finds the pack of a digest, `rosters` a pack's workers; `city` holds until one is put in force."""
+        self.code = code
+        self.pack = ""
+        self.pack_from: datetime | None = None
+        self._packs = packs
+        self.book = CaseBook(code, city.rules)
+        self.clerk = Clerk(city, rosters, self.book)
 
-    def receive(self, items: Sequence[Item]) -> Effects:
-        """Apply a batch of inputs in order and return everything that came of them."""
-        self._effects, self._counts = Effects([], [], [], {}), Counter()
-        for item in items:
-            at = max(item.at, self.book.now.get(item.desk, item.at))
-            self._fire(item.desk, at)
-            self.book.now[item.desk] = at
-            self._counts[f"items_{type(item.body).__name__}"] += 1
-            try:
-                self._take(item, at)
-            except Exception as error:  # noqa: BLE001 - an input that nobody foresaw must not stop all others
-                self._counts["failed_items"] += 1
-                text = f"{type(item.body).__name__}: {type(error).__name__}; a fault of the program, please report it"
-                self._dead(f"{item.desk}-{item.position}", "INTERNAL_ERROR", text, at, _encode(item.body), item.desk)
-        for desk in {item.desk: None for item in items}:
-            self.book.forget(desk)
-        self._effects.counters = dict(sorted(self._counts.items()))
-        return self._effects
+    def take(self, item: Item) -> None:
+        """Apply one input; whatever nobody foresaw in it becomes a dead letter and stops no other."""
+        at = item.at if self.book.now is None else max(item.at, self.book.now)
+        self.fire(at)
+        self.book.now = at
+        kind = type(item.body).__name__
+        self.clerk.counts[f"items_{kind}"] += 1
+        try:
+            self._apply(item, at)
+        except Exception as error:  # noqa: BLE001 - an input that nobody foresaw must not stop all others
+            self.clerk.counts["failed_items"] += 1
+            text = f"{kind}: {type(error).__name__}; a fault of the program, please report it"
+            self.clerk.dead(f"{item.desk}-{item.position}", "INTERNAL_ERROR", text, at, encode(item.body), item.desk)
 
-    def _take(self, item: Item, at: datetime) -> None:
-        if isinstance(item.body, RoutedReport):
-            self._report(item, item.body, at)
-        elif isinstance(item.body, Action):
-            self._act(item, item.body, at)
+    def state(self) -> DeskState:
+        """Return all that the desk remembers."""
+        return self.book.state(self.pack, self.pack_from)
 
-    def _fire(self, desk: str, until: datetime) -> None:
-        rules = self.book.rules
-        while (found := self.book.pop_due(desk, until)) is not None:
+    def fold(self, effects: Effects) -> None:
+        """Take in what the log says this desk has done, without doing it again."""
+        if effects.pack and effects.pack != self.pack:
+            self._adopt(effects.pack)
+        self.pack_from = effects.pack_from or self.pack_from
+        for transition in effects.transitions:
+            self.book.apply(transition)
+        self.book.now = effects.now or self.book.now
+
+    def restore(self, state: DeskState) -> None:
+        """Take up, as a fresh desk, from a state."""
+        self.pack, self.pack_from = state.pack, state.pack_from
+        self.book.restore(state)
+
+    def fire(self, until: datetime, most: int | None = None) -> bool:
+        """Fire every clock that is due at or before a moment, `most` of them if so many are; say if more are due."""
+        fired = 0
+        while fired != most and (found := self.book.pop_due(until)) is not None:
+            fired += 1
             case, due = found
-            tier = rules.tiers[due.tier]
-            ticking = next(clock for clock in case.clocks if (clock.name, clock.unit) == (due.clock, due.unit))
-            flags = {**case.flags, "escalated": case.flags.get("escalated", 0) + 1}
-            if tier.order:
-                flags["supervised"] = flags.get("supervised", 0) + 1
-            self._step(
-                case,
-                tier.verb,
-                due.at,
-                cause=f"clock:{case.case_no}:{due.clock}:{due.at.isoformat()}",
-                reason=f"{due.clock} {tier.share:.0%}",
-                payload={"tier": due.tier + 1, "notify": tier.notify, "order": tier.order, "clock": due.clock},
-                fields={"clocks": [msgspec.structs.replace(ticking, tiers=due.tier + 1)], "flags": flags},
-                sent=alerts.on_tier(rules, case, tier, due.clock, due.at),
-            )
+            if case.state == SUSPENDED and due.clock == "RESUME":
+                self._resume(case, due)
+            else:
+                self._escalate(case, due)
+        due_next = self.book.next_due() if fired == most else None
+        return due_next is not None and due_next <= until
 
-    def _report(self, item: Item, routed: RoutedReport, at: datetime) -> None:
-        report, cause = routed.report, f"report:{routed.report.report_id}"
-        updated = report.source_updated_at or report.reported_at
-        source = Source(report.system, report.system_no, routed.digest, updated, at)
-        known = self.book.known(item.desk, report.system, report.system_no, at)
-        if known is not None:
-            self._known(known, routed, source, at)
-            return
-        category = routed.receipt.category.city_category
-        master = self.book.open_case_of(item.desk, report.component_id, category)
-        if master is not None and report.matter == "INCIDENT":
-            self._counts["merged"] += 1
-            fields = {"reports": [*master.reports, report.report_id], "sources": [*master.sources, source]}
-            self._step(master, "MERGE", at, cause=cause, reason="D1 component", payload={}, fields=fields)
-            return
-        try:
-            case = self._open(item, routed, source, at)
-        except CodeError as error:
-            text = f"case_no: {error}"
-            self._dead(report.report_id, "NO_NUMBER_LEFT", text, at, msgspec.json.encode(report), report.system)
-            return
-        self._counts["cases" if case.matter == "INCIDENT" else "not_incidents"] += 1
-        self._counts[f"outcome_{routed.receipt.outcome}"] += 1
-        self._proceed(case, at, cause)
+    def _apply(self, item: Item, at: datetime) -> None:
+        match item.body:
+            case RoutedReport() as routed:
+                reports.take(self.clerk, routed, at)
+            case Action() as action:
+                actions.take(self.clerk, action, at)
+            case Ack() as ack:
+                actions.acknowledge(self.clerk, ack, at)
+            case Transfer() as sent:
+                transfers.receive(self.clerk, sent, at)
+            case PackActivated() as activated:
+                self._activate(activated, at)
+            case _:
+                pass  # a tick has done its work by its time
 
-    def _known(self, known: tuple[Case | None, Source], routed: RoutedReport, source: Source, at: datetime) -> None:
-        """Take a number that was seen before: the same content is a repeat, another an update (D0)."""
-        case, before = known
-        report = routed.report
-        if before.digest == source.digest:
-            self._counts["repeats"] += 1
+    def _activate(self, order: PackActivated, at: datetime) -> None:
+        """Put another pack in force: from here on its rules hold, and open cases follow its grid.
+
+        A copy of an older order that comes late puts nothing back.
+        """
+        if self.pack_from is not None and order.from_ < self.pack_from:
+            self.clerk.repeat("repeated_packs", f"pack:{order.digest}")
             return
-        self._counts["updates"] += 1
-        if case is None:
-            text = f"system_no: an update of {report.system}/{report.system_no}, whose case has left the desk"
-            self._dead(report.report_id, "LATE_UPDATE", text, at, msgspec.json.encode(report), report.system)
-            return
-        newer = source.updated_at > before.updated_at
-        kept = [source if (s.system, s.system_no) == (source.system, source.system_no) else s for s in case.sources]
-        self._step(
+        self.pack_from = order.from_
+        if order.digest != self.pack:
+            self._adopt(order.digest)
+            lineage.follow_all(self.clerk, at, f"pack:{order.digest[:16]}")
+
+    def _adopt(self, digest: str) -> None:
+        self.pack = digest
+        self.clerk.city = self._packs(digest)
+        self.book.adopt(self.clerk.rules)
+
+    def _escalate(self, case: Case, due: Due) -> None:
+        rules = self.clerk.rules
+        tier = rules.tiers_of(due.clock, due.unit)[due.tier]
+        ticking = next(clock for clock in case.clocks if clock.key == (due.clock, due.unit, due.round))
+        flags = {**case.flags, "escalated": case.flags.get("escalated", 0) + 1}
+        if tier.order:
+            flags["supervised"] = flags.get("supervised", 0) + 1
+        asked = Asked(
+            tier.verb,
+            due.at,
+            SYSTEM,
+            reason=f"{due.clock} {tier.share:.0%}",
+            payload={
+                "tier": due.tier + 1, "notify": tier.notify, "order": tier.order, "clock": due.clock,
+                "unit": due.unit, **_unconfirmed(case, ticking),
+            },
+        )  # fmt: skip
+        self.clerk.step(
             case,
-            "APPEND",
-            at,
-            cause=f"report:{report.report_id}",
-            reason="update" if newer else "older update",
-            payload={"source_status": report.source_status or "", "text": report.text},
-            fields={"sources": kept, "reports": [*case.reports, report.report_id]} if newer else {},
+            asked,
+            cause=f"clock:{case.case_no}:{due.clock}:{due.at.isoformat()}",
+            fields={"clocks": [msgspec.structs.replace(ticking, tiers=due.tier + 1)], "flags": flags},
+            sent=alerts.on_tier(self.clerk.city, case, tier, due.clock, due.at),
+            moves=False,
         )
 
-    def _open(self, item: Item, routed: RoutedReport, source: Source, at: datetime) -> Case:
-        report, receipt, rules = routed.report, routed.receipt, self.book.rules
-        day = at.astimezone(rules.calendar.zone).date()
-        number = case_number(item.desk, day, self.book.serial(item.desk, day))
-        centre = rules.places.desks[item.desk].centre
-        accept = clocks.start(rules.calendar, clocks.ACCEPT, rules.form.limits.of("accept"), at, unit=centre)
-        change: dict[str, Any] = {
-            "desk": item.desk,
-            "matter": report.matter,
-            "category": receipt.category.city_category,
-            "severity": report.severity,
-            "urgency": report.urgency,
-            "placement": routed.placement,
-            "receipt": receipt,
-            "reports": [report.report_id],
-            "sources": [source],
-            "text": report.text,
-            "reported_at": report.reported_at,
-        }
-        if report.component_id:
-            change["component_id"] = report.component_id
-        if report.self_handled:
-            change |= {"flags": {"self_handled": 1}, "closed_at": at}
-        else:
-            change["clocks"] = [accept]
-        return self._write(
-            Transition(
-                case_no=number,
-                seq=1,
-                desk=item.desk,
-                cause=f"report:{report.report_id}",
-                from_="",
-                to=CLOSED if report.self_handled else REPORTED,
-                verb="REPORT",
-                actor=report.reporter or "",
-                actor_unit=report.system,
-                at=at,
-                change=Change(**change),
-                versions=self._versions(),
-            )
-        )
-
-    def _act(self, item: Item, action: Action, at: datetime) -> None:
-        case = self.book.case(item.desk, action.case_no, at)
-        if case is not None and action.action_id in case.actions:
-            self._counts["repeated_actions"] += 1
-            return
-        try:
-            case = check_action(self.book.rules, case, action)
-            fields = steps.change(self.book.rules, case, action.verb, at, action.payload)
-        except NotAllowedError as error:
-            self._counts["refused_actions"] += 1
-            self._dead(action.action_id, error.reason, str(error), at, msgspec.json.encode(action), action.actor_unit)
-            return
-        fields["actions"] = [*case.actions[-_REMEMBERED_ACTIONS + 1 :], action.action_id]
-        cause = f"action:{action.action_id}"
-        case = self._step(
-            case,
-            action.verb,
-            at,
-            cause=cause,
-            reason=action.reason,
-            payload=action.payload,
-            fields=fields,
-            actor=(action.actor, action.actor_unit),
-        )
-        self._proceed(case, at, cause)
-
-    def _proceed(self, case: Case, at: datetime, cause: str) -> None:
-        """Take the steps that the pack lets the system take, as far as they go."""
-        while (verb := _automatic(case)) is not None:
-            try:
-                fields = steps.change(self.book.rules, case, verb, at, {})
-            except NotAllowedError:
-                return  # a person has to decide: no filing condition, or a lead that has ceased to be
-            case = self._step(case, verb, at, cause=cause, reason="", payload={}, fields=fields)
-
-    def _step(
-        self,
-        case: Case,
-        verb: str,
-        at: datetime,
-        *,
-        cause: str,
-        reason: str,
-        payload: Mapping[str, Any],
-        fields: Mapping[str, Any],
-        sent: Sequence[Any] = (),
-        actor: tuple[str, str] = (SYSTEM, ""),
-    ) -> Case:
-        to = RULES[verb].to if verb in RULES else SAME
-        sent = [*sent, *alerts.on_step(self.book.rules, case, to, at)]
-        change = dict(fields)
-        if sent:
-            change["alerts"] = [*case.alerts, *(alert.alert_id for alert in sent)]
-            self._effects.alerts.extend(sent)
-        return self._write(
-            Transition(
-                case_no=case.case_no,
-                seq=case.seq + 1,
-                desk=case.desk,
-                cause=cause,
-                from_=case.state,
-                to=to or case.state,
-                verb=verb,
-                actor=actor[0],
-                actor_unit=actor[1],
-                at=at,
-                reason=reason,
-                payload=dict(payload),
-                change=Change(**change),
-                versions=self._versions(),
-            )
-        )
-
-    def _write(self, transition: Transition) -> Case:
-        self._effects.transitions.append(transition)
-        self._counts[f"verb_{transition.verb}"] += 1
-        return self.book.apply(transition)
-
-    def _versions(self) -> dict[str, str]:
-        return {"pack": self.city.version, "grid": self.city.cells.version}
-
-    def _dead(self, name: str, reason: str, text: str, at: datetime, original: bytes, source: str) -> None:
-        self._effects.dead_letters.append(DeadLetter(name, STAGE, reason, text, at, original, source))
+    def _resume(self, case: Case, due: Due) -> None:
+        """End a suspension on its date."""
+        asked = Asked("RESUME", due.at, SYSTEM, reason="挂账到期 the stated date has come")
+        cause = f"clock:{case.case_no}:{due.clock}:{due.at.isoformat()}"
+        self.clerk.step(case, asked, cause=cause, fields=requested(self.clerk.rules, case, asked))
 
 
-def _automatic(case: Case) -> str | None:
-    """Return the verb that the system takes next by itself, by the modes in the case's receipt."""
-    modes, incident = case.receipt.automation, case.matter == "INCIDENT"
-    match case.state:
-        case "REPORTED":
-            verb = "ACCEPT"
-        case "ACCEPTED" if incident:
-            verb = "FILE"
-        case "FILED" if case.receipt.lead:
-            verb = "DISPATCH"
-        case "HANDLED":
-            verb = "CLOSE" if case.flags.get("check_passed") else "REQUEST_CHECK"
-        case "REWORK":
-            return "REWORK"  # the unit goes on where it failed the check; nobody has to decide that
-        case _:
-            return None
-    return verb if modes.get(verb) == "auto" else None
+def _unconfirmed(case: Case, clock: Clock) -> dict[str, str]:
+    """Name the alert that an acknowledgement clock waits for, so that it can be sent on another way."""
+    if clock.name != ACK:
+        return {}
+    sent = [one.alert_id for one in case.told if one.unit == clock.unit and one.at == clock.started]
+    return {"alert": sent[0]} if sent else {}

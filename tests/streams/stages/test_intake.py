@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packs import SOUTH, STEP, WEST, point
+from redrawn import CHANGE, MOVED, STAYS
 from scenes import BELLTOWER, CITY_DESK, EASTGATE, OFFICE, PARK, WHARF, make_report, when
 
 from grids import datum
 from grids.duties.receipts import intact
+from grids.duties.routing import recheck
 from streams.records import DeadLetter, RoutedReport
 from streams.stages.acceptance import Accepted
 from streams.stages.intake import content_digest, route
@@ -128,6 +130,68 @@ def test_swapped_coordinates_that_still_are_on_the_globe_are_told_as_that(city, 
     monkeypatch.setitem(city.__dict__, "bounds", (40.0, 30.0, 41.0, 31.0))
     letter = routed(city, lon=30.5, lat=40.5)
     assert letter.reason == "SWAPPED_COORDINATES"
+
+
+# Versions of the grid
+
+BEFORE = CHANGE - timedelta(minutes=1)
+
+
+def redrawn(city, *reports, place=MOVED, **fields):
+    """Route reports of litter at a place, each by when it occurred and when it was reported."""
+    lon, lat = place
+    batch = [
+        Accepted(report, report.reported_at, msgspec.json.encode(report))
+        for report in (
+            make_report(reported, occurred_at=occurred, **{"lon": lon, "lat": lat, **fields})
+            for occurred, reported in reports
+        )
+    ]
+    return route(city, batch)
+
+
+def test_before_and_after_a_new_grid_one_place_is_in_different_cells_and_goes_to_different_offices(redrawn_city):
+    before, after = redrawn(redrawn_city, (BEFORE, BEFORE), (CHANGE, CHANGE))
+    assert (before.placement.street, after.placement.street) == (WHARF, BELLTOWER)
+    assert (before.receipt.lead, after.receipt.lead) == (f"{WHARF}-OF", OFFICE)
+    assert before.placement.cell != after.placement.cell
+    for one, grid in zip((before, after), redrawn_city.versions, strict=True):
+        assert one.placement.grid_version == one.receipt.place.grid_version == grid.version
+        assert recheck(redrawn_city, one.receipt) == []
+
+
+def test_a_late_report_is_placed_on_the_grid_of_the_day_on_which_it_happened(redrawn_city):
+    late, without = redrawn(redrawn_city, (BEFORE, CHANGE + timedelta(days=9)), (None, CHANGE + timedelta(days=9)))
+    assert (late.placement.street, without.placement.street) == (WHARF, BELLTOWER)
+
+
+def test_a_batch_over_several_versions_is_routed_as_each_report_alone(redrawn_city):
+    days = [CHANGE + timedelta(days=n) for n in (-400, 3, -1, 0, 1, -2)]
+    places = [MOVED, STAYS, (WEST - 0.0001234, SOUTH + STEP), (None, None), STAYS, MOVED]
+    batch = []
+    for day, (lon, lat) in zip(days, places, strict=True):
+        report = make_report(day, lon=lon, lat=lat, source_layer="CG", source_grid="CG1")
+        batch.append(Accepted(report, day, msgspec.json.encode(report)))
+    together, alone = route(redrawn_city, batch), [route(redrawn_city, [one])[0] for one in batch]
+    assert [msgspec.json.encode(one) for one in together] == [msgspec.json.encode(one) for one in alone]
+    assert [one.placement.method for one in together] == ["POINT", "POINT", "SNAP", "CROSSWALK", "POINT", "POINT"]
+
+
+def test_what_has_no_place_still_names_the_version_that_was_asked(redrawn_city):
+    before, after = redrawn(redrawn_city, (BEFORE, BEFORE), (CHANGE, CHANGE), lon=None, lat=None)
+    assert [one.placement.grid_version for one in (before, after)] == [one.version for one in redrawn_city.versions]
+    assert {one.placement.method for one in (before, after)} == {"NONE"}
+
+
+def test_a_former_grids_code_is_still_resolved_after_the_grid_was_drawn_anew(redrawn_city):
+    fields = {"lon": None, "lat": None, "source_layer": "CG"}
+    was, kept = redrawn(redrawn_city, (BEFORE, BEFORE), (CHANGE, CHANGE), source_grid="CG4", **fields)
+    assert {one.placement.method for one in (was, kept)} == {"CROSSWALK"}
+    assert {one.placement.street for one in (was, kept)} == {PARK}
+    assert kept.placement.confidence == was.placement.confidence == pytest.approx(1 / 3, abs=0.01)
+    early, new = redrawn(redrawn_city, (BEFORE, BEFORE), (CHANGE, CHANGE), source_grid="CG9", **fields)
+    assert early.placement.grid_version != new.placement.grid_version
+    assert {one.placement.method for one in (early, new)} == {"CROSSWALK"}
 
 
 def test_without_a_position_the_old_grid_places_as_surely_as_its_heaviest_cell_weighs(city):

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from scenes import CENTRE, CHECKER, CITY_CENTRE, OFFICE, OTHER_OFFICE, PARK
+from scenes import CENTRE, CHECKER, CITY_CENTRE, OFFICE, OTHER_OFFICE, PARK, when
 
-from streams.stages.desk.authority import independent, roles
+from streams.stages.desk.authority import Asked, independent, roles
 
 COMMUNITY, DEPARTMENT = "990101002001-CM", "990101-UM"
 
@@ -29,12 +29,12 @@ def refused(effects):
 )
 def test_a_unit_has_the_roles_that_follow_from_what_it_is_to_the_case(scene, unit, expected):
     number = scene.bring("HANDLING", "03-02 09:00")
-    assert roles(scene.city.rules, scene[number], unit) == expected
+    assert roles(scene.city.rules, scene[number], Asked("SIGN", when("03-02 09:00"), "x", unit)) == expected
 
 
 def test_nobody_handles_a_case_that_no_unit_holds(scene):
     number = scene.bring("FILED", "03-02 09:00")
-    assert "HANDLER" not in roles(scene.city.rules, scene[number], OFFICE)
+    assert "HANDLER" not in roles(scene.city.rules, scene[number], Asked("SIGN", when("03-02 09:00"), "x", OFFICE))
 
 
 @pytest.mark.parametrize(
