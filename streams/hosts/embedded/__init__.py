@@ -6,6 +6,6 @@ that does so while a gateway takes reports in.
 
 from streams.hosts.embedded.engine import Engine
 from streams.hosts.embedded.host import EmbeddedHost
-from streams.hosts.embedded.store import Store, StoreError
+from streams.hosts.embedded.store import DiskFullError, Store, StoreError
 
-__all__ = ["EmbeddedHost", "Engine", "Store", "StoreError"]
+__all__ = ["DiskFullError", "EmbeddedHost", "Engine", "Store", "StoreError"]

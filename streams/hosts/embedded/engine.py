@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import traceback
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,17 +17,22 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from streams.hosts.embedded.store import DiskFullError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streams.hosts.embedded.host import EmbeddedHost
-    from streams.records import Action, DeadLetter, Effects
+    from streams.records import DeadLetter, Deed, Effects
     from streams.stages.acceptance import Accepted
 
 _log = structlog.get_logger(__name__)
 
 _IDLE_S = 0.25
 """How long to wait for input before looking whether a clock is due."""
+
+_RETRY_S = 2.0
+"""How long to wait on a full disk before work is tried again."""
 
 _GROUP = 256
 """Calls that share a commit at most."""
@@ -40,7 +46,7 @@ def wall_clock() -> datetime:
 @dataclass
 class _Call:
     reports: Sequence[Accepted] = ()
-    actions: Sequence[tuple[Action, datetime]] = ()
+    actions: Sequence[tuple[Deed, datetime]] = ()
     letters: Sequence[DeadLetter] = ()
     done: Future[None] = field(default_factory=Future)
 
@@ -62,6 +68,8 @@ class Engine:
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="onegrid-engine", daemon=True)
         self.failure: BaseException | None = None
+        self.trouble: DiskFullError | None = None
+        self._resting = 0.0
 
     def start(self) -> None:
         """Open the host; raises what opening it raises."""
@@ -69,25 +77,33 @@ class Engine:
         self._ready.result()
 
     def stop(self) -> None:
-        """Work off what waits, then close the host."""
+        """Work off what waits, put a snapshot down, then close the host."""
         self._calls.put(None)
         self._thread.join()
 
     @property
     def healthy(self) -> bool:
-        """Whether the thread is at work."""
-        return self._thread.is_alive() and self.failure is None
+        """Whether the thread is at work, and has space to write."""
+        return self._alive and self.trouble is None
 
     def accept(self, reports: Sequence[Accepted], letters: Sequence[DeadLetter] = ()) -> Future[None]:
         """Take reports in; the future is done once they are on disk."""
         return self._put(_Call(reports=reports, letters=letters))
 
-    def submit(self, actions: Sequence[tuple[Action, datetime]]) -> Future[None]:
-        """Take actions in; the future is done once they are on disk."""
+    def refuse(self, letters: Sequence[DeadLetter]) -> Future[None]:
+        """Keep what an inlet refused and has to be known; the future is done once it is on disk."""
+        return self._put(_Call(letters=letters))
+
+    def submit(self, actions: Sequence[tuple[Deed, datetime]]) -> Future[None]:
+        """Take actions and acknowledgements in; the future is done once they are on disk."""
         return self._put(_Call(actions=actions))
 
+    @property
+    def _alive(self) -> bool:
+        return self._thread.is_alive() and self.failure is None
+
     def _put(self, call: _Call) -> Future[None]:
-        if not self.healthy:
+        if not self._alive:
             call.done.set_exception(RuntimeError("the engine has stopped"))
         else:
             self._calls.put(call)
@@ -103,6 +119,8 @@ class Engine:
         try:
             while self._turn(host):
                 pass
+            if self.trouble is None:
+                host.snapshot()
         except BaseException as error:  # noqa: BLE001 - a broken disk must show in /healthz, not only in a log
             self.failure = error
             # No exception info: a traceback rendered with its locals would put reports' texts into the log.
@@ -114,16 +132,32 @@ class Engine:
             host.close()
 
     def _turn(self, host: EmbeddedHost) -> bool:
-        """Take in what waits, then work off one batch; False once told to stop and nothing is left."""
+        """Take in what waits, then work off one batch; False once told to stop and nothing is left.
+
+        On a full disk whoever waits is told, nothing is lost, and work is tried again every few seconds.
+        """
         calls, stop = self._collect()
-        if calls:
-            self._take_in(host, calls)
+        try:
+            if calls:
+                self._take_in(host, calls)
+            if time.monotonic() >= self._resting:
+                if self.trouble is not None:
+                    host.probe()
+                self._work(host, stop=stop)
+                self.trouble = None
+        except DiskFullError as error:
+            if self.trouble is None:
+                _log.error("disk full", error=str(error))
+            self.trouble = error
+            self._resting = time.monotonic() + _RETRY_S
+        return not stop
+
+    def _work(self, host: EmbeddedHost, *, stop: bool) -> None:
         host.tick(self._clock())
         while (effects := host.work()) is not None:
             self._heard(effects)
             if not stop and not self._calls.empty():
                 break
-        return not stop
 
     def _collect(self) -> tuple[list[_Call], bool]:
         calls: list[_Call] = []

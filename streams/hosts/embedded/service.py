@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from streams.hosts.embedded.engine import Engine, wall_clock
 from streams.hosts.embedded.host import EmbeddedHost
+from streams.hosts.embedded.memory import settle
+from streams.inlets.gateway.alerts import add_alerts
 from streams.inlets.gateway.app import make_app
 from streams.inlets.gateway.places import add_places
 from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.console import Live, add_console, street_shapes
+from streams.outlets.delivery.deliverer import Deliverer, one_log
 from streams.outlets.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
+    from types import FrameType
 
     from fastapi import FastAPI
 
     from grids.city import City
+    from grids.telling import Way
     from streams.records import Effects
 
 HOST = "127.0.0.1"
@@ -50,14 +57,25 @@ class Service:
         self._path: Path | None = None
         self._directory = directory
         self.engine = Engine(self._open, clock=clock, heard=self._hear)
+        self._deliverer: Deliverer | None = None
+        self._followed: SqliteBoard | None = None
 
     def start(self) -> None:
-        """Open the data folder and begin to work."""
+        """Open the data folder and begin to work, and to send alerts out."""
         self.engine.start()
+        assert self._path is not None
+        self._followed = SqliteBoard(self._path, shared=True)
+        read = one_log(self._followed.log.read)
+        self._deliverer = Deliverer(self.city.rules.alerting, read, self._directory, self.clock, told=self._told)
+        self._deliverer.start()
 
     def stop(self) -> None:
-        """Work off what was taken in, and close the file."""
+        """Work off what was taken in, and close the file. Alerts not sent yet go out after the next start."""
         self.engine.stop()
+        if self._deliverer is not None:
+            self._deliverer.stop()
+        if self._followed is not None:
+            self._followed.close()
 
     def board(self) -> SqliteBoard:
         """Return this thread's board."""
@@ -68,10 +86,12 @@ class Service:
         return board
 
     def serve(self, bound: socket.socket) -> None:
-        """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM)."""
+        """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
         config = uvicorn.Config(make_service_app(self), log_level="warning", access_log=False, timeout_keep_alive=30)
         server = uvicorn.Server(config)
-        server.run(sockets=[bound])
+        settle()
+        with ended_by_signals(server):
+            server.run(sockets=[bound])
 
     def _open(self) -> EmbeddedHost:
         self.city.locator.locate([0.0], [0.0])  # built here, so that the first report doesn't wait for it
@@ -83,15 +103,42 @@ class Service:
         board.close()
         return host
 
+    def _told(self, way: Way, outcome: str) -> None:
+        self.metrics.told.labels(way.kind, outcome).inc()
+
     def _hear(self, effects: Effects) -> None:
         self.metrics.hear(effects)
         self.live.hear(effects)
         self._heard(effects)
 
 
+@contextmanager
+def ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Let signals end a server, and nothing more.
+
+    Once it has stopped, the server raises the signal that it got again, for whoever had a handler before it; by
+    default that would end the process before its engine has worked off what waits.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def make_service_app(service: Service) -> FastAPI:
     """Build the web application of a service: gateway and live page."""
-    app = make_app(service.engine, service.board, service.metrics, service.clock)
+    calendar = service.city.rules.calendar
+    app = make_app(service.engine, service.board, service.metrics, service.clock, calendar)
+    add_alerts(app, service.engine, service.board, service.city, service.clock)
     add_places(app, service.city, service.clock)
     add_console(app, service.live, street_shapes(service.city), service.clock)
     return app

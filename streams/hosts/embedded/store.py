@@ -6,52 +6,53 @@ own. The file carries a schema version: a newer program upgrades it, an older on
 
 from __future__ import annotations
 
+import errno
 import sqlite3
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.hosts.embedded.upgrade import upgrade
 from streams.ledger import sqlite as ledger
-from streams.ledger.sqlite import SqliteLog
-from streams.records import Body, Case, Item
+from streams.ledger.sqlite import SqliteLog, SqliteSnapshots
+from streams.outlets.board import tables as board
+from streams.outlets.board.tables import Tables
+from streams.records import Body, Case, Item, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from streams.records import DeadLetter, Effects
+    from streams.hosts.partition import Applied
+    from streams.records import Outgoing
 
-VERSION = 1
+VERSION = 2
+"""Version 1 had no hash chains, no snapshots and one desk's effects with the others'."""
+
 FILE = "onegrid.sqlite"
+_SENT = "sent"
+
+_PAGE = 8192
+"""Bytes of a page in a new file: records and cases are kilobytes, and lie on few pages."""
+
+_PROBE = 100_000
+"""Bytes that must fit before work is tried again on a disk that was full."""
 
 _SCHEMA = (
     ledger.SCHEMA
+    + board.SCHEMA
     + """
 CREATE TABLE IF NOT EXISTS reports (
-    position INTEGER PRIMARY KEY, report_id TEXT NOT NULL, at TEXT NOT NULL, original BLOB NOT NULL
+    position INTEGER PRIMARY KEY AUTOINCREMENT, report_id TEXT NOT NULL, at TEXT NOT NULL, original BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS inbox (
-    position INTEGER PRIMARY KEY, desk TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL
+    position INTEGER PRIMARY KEY AUTOINCREMENT, desk TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS cases (
-    case_no TEXT PRIMARY KEY, desk TEXT NOT NULL, state TEXT NOT NULL, matter TEXT NOT NULL, category TEXT NOT NULL,
-    severity INTEGER NOT NULL, unit TEXT NOT NULL, street TEXT NOT NULL, opened_at TEXT NOT NULL,
-    closed_at TEXT, body BLOB NOT NULL
+CREATE TABLE IF NOT EXISTS heads (
+    day TEXT NOT NULL, desk TEXT NOT NULL, "offset" INTEGER NOT NULL, head TEXT NOT NULL, PRIMARY KEY (day, desk)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS cases_by_desk ON cases (desk, state, case_no);
-CREATE TABLE IF NOT EXISTS steps (
-    case_no TEXT NOT NULL, "offset" INTEGER NOT NULL, PRIMARY KEY (case_no, "offset")
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS alerts (
-    alert_id TEXT PRIMARY KEY, desk TEXT NOT NULL, sent_at TEXT NOT NULL, body BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dead_letters (
-    position INTEGER PRIMARY KEY, id TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS desks (desk TEXT PRIMARY KEY, now TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 )
@@ -65,6 +66,13 @@ class StoreError(Exception):
     """The file can't be used: it is another program's, or a newer one's."""
 
 
+class DiskFullError(OSError):
+    """There is no space left for what was to be written; nothing of it was."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.ENOSPC, "磁盘空间不足 no space left on the disk; expected some to be freed", str(path))
+
+
 class Store:
     """The writing side of the file."""
 
@@ -73,6 +81,8 @@ class Store:
         self.path = directory / FILE
         self.db = _connect(self.path)
         self.log = SqliteLog(self.db)
+        self.snapshots = SqliteSnapshots(self.db)
+        self.board = Tables(self.db)
 
     def close(self) -> None:
         """Close the file."""
@@ -80,18 +90,29 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit everything done inside, or none of it; inside another transaction, with that one."""
+        """Commit everything done inside, or none of it; inside another transaction, with that one.
+
+        Raises DiskFullError where there is no space for it.
+        """
         if self.db.in_transaction:
             yield
             return
-        self.db.execute("BEGIN IMMEDIATE")
         try:
+            self.db.execute("BEGIN IMMEDIATE")
             yield
             self.db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise DiskFullError(self.path) from error
             raise
+
+    def probe(self) -> None:
+        """Write something. Raises DiskFullError where there is still no space."""
+        with self.transaction():
+            self.set_meta("probe", "x" * _PROBE)
+            self.set_meta("probe", "")
 
     def meta(self, key: str, default: str = "") -> str:
         """Return a note about the file itself."""
@@ -124,6 +145,10 @@ class Store:
             ((desk, at.isoformat(), _encode(body)) for desk, at, body in rows),
         )
 
+    def inbox_end(self) -> int:
+        """Return the position of the last input; 0 if there is none."""
+        return int(self.db.execute("SELECT COALESCE(MAX(position), 0) FROM inbox").fetchone()[0])
+
     def inbox_after(self, position: int, limit: int) -> list[Item]:
         """Return the inputs behind a position."""
         rows = self.db.execute(
@@ -132,42 +157,18 @@ class Store:
         )
         return [Item(number, desk, datetime.fromisoformat(at), _body.decode(body)) for number, desk, at, body in rows]
 
-    def keep(self, offset: int, effects: Effects, cases: Sequence[Case], now: dict[str, datetime]) -> None:
-        """Bring the folded tables up to an effects record at `offset`; `cases` are those it changed."""
-        self.db.executemany(
-            "INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    case.case_no, case.desk, case.state, case.matter, case.category, case.severity, case.unit,
-                    case.placement.street, _stamp(case.opened_at), case.closed_at and _stamp(case.closed_at),
-                    _encode(case),
-                )
-                for case in cases
-            ],
-        )  # fmt: skip
-        self.db.executemany("INSERT INTO steps VALUES (?, ?)", [(case.case_no, offset) for case in cases])
-        self.db.executemany(
-            "INSERT INTO alerts VALUES (?, ?, ?, ?)",
-            [(alert.alert_id, alert.desk, _stamp(alert.sent_at), _encode(alert)) for alert in effects.alerts],
-        )
-        self.add_dead_letters(effects.dead_letters)
-        self.count(effects.counters)
-        self.db.executemany(
-            "INSERT OR REPLACE INTO desks VALUES (?, ?)", [(desk, at.isoformat()) for desk, at in now.items()]
-        )
+    def send(self, offset: int, outgoing: Sequence[Outgoing]) -> None:
+        """Put what the record at an offset sends into the inbox, in the transaction of that record, so once."""
+        if offset > int(self.meta(_SENT, "0")):
+            self.add_inbox((sent.desk, sent.at, sent.body) for sent in outgoing)
+            self.set_meta(_SENT, str(offset))
 
-    def add_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
-        """Keep what could not be processed."""
+    def keep(self, done: Applied) -> None:
+        """Bring the folded tables up to an effects record."""
+        self.board.keep(done.offset, together(done.effects.values()), done.cases)
         self.db.executemany(
-            "INSERT INTO dead_letters (id, stage, reason, body) VALUES (?, ?, ?, ?)",
-            [(letter.id, letter.stage, letter.reason, _encode(letter)) for letter in letters],
-        )
-
-    def count(self, counters: dict[str, int]) -> None:
-        """Add to the counters."""
-        self.db.executemany(
-            "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            counters.items(),
+            "INSERT INTO heads VALUES (?, ?, ?, ?)",
+            [(ended.day.isoformat(), ended.desk, ended.offset, ended.head) for ended in done.ended],
         )
 
     def cases(self) -> Iterator[Case]:
@@ -175,34 +176,31 @@ class Store:
         for (body,) in self.db.execute("SELECT body FROM cases ORDER BY case_no"):
             yield _case.decode(body)
 
-    def desk_times(self) -> dict[str, datetime]:
-        """Return each desk's time."""
-        return {desk: datetime.fromisoformat(now) for desk, now in self.db.execute("SELECT desk, now FROM desks")}
-
-
-def _stamp(moment: datetime) -> str:
-    """Write a time so that texts sort as times do."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        _check_version(db, path)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA busy_timeout = 10000")
-        db.executescript(_SCHEMA)
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    except (sqlite3.DatabaseError, StoreError) as error:
-        db.close()
-        if isinstance(error, StoreError):
+        if _version(path) == 1:
+            upgrade(path, _SCHEMA, VERSION)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute(f"PRAGMA page_size = {_PAGE}")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA busy_timeout = 10000")
+            db.executescript(_SCHEMA)
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        except BaseException:
+            db.close()
             raise
+    except sqlite3.DatabaseError as error:
         raise StoreError(f"{path.name}: {error}; expected a file that onegrid made") from error
     return db
 
 
-def _check_version(db: sqlite3.Connection, path: Path) -> None:
-    found = db.execute("PRAGMA user_version").fetchone()[0]
+def _version(path: Path) -> int:
+    """Return the version of a file, 0 for one that is not there. Raises StoreError if it is newer than we are."""
+    with closing(sqlite3.connect(path)) as db:
+        found = int(db.execute("PRAGMA user_version").fetchone()[0])
     if found > VERSION:
         raise StoreError(f"{path.name}: schema version {found}; expected at most {VERSION}: use a newer onegrid")
+    return found

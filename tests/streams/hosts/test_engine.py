@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from datetime import UTC, timedelta
@@ -124,6 +125,9 @@ class Host:
     def work(self):
         return None
 
+    def snapshot(self):
+        pass
+
     def close(self):
         self.closed.set()
 
@@ -208,3 +212,58 @@ def test_the_web_application_of_a_service_has_gateway_places_metrics_and_page(ci
         assert client.get(path).status_code == 200, path
     assert client.get("/v1/where", params={"lon": 104.0091, "lat": 30.6051}).status_code == 200
     service.stop()
+
+
+@pytest.fixture
+def cramped(city, tmp_path, monkeypatch):
+    """An engine, and its host, whose file can be told to grow no more."""
+    monkeypatch.setattr("streams.hosts.embedded.engine._RETRY_S", 0.05)
+    hosts = []
+
+    def make():
+        hosts.append(EmbeddedHost(city, tmp_path, AT))
+        return hosts[0]
+
+    engine = Engine(make, clock=lambda: AT)
+    engine.start()
+    engine.accept([accepted()]).result(10)
+    until(lambda: hosts[0].store.log.last() > 1)
+
+    def grow(pages):
+        hosts[0].store.db.execute(f"PRAGMA max_page_count = {pages}")
+
+    yield engine, grow
+    if engine._thread.is_alive():
+        grow(10**6)
+        engine.stop()
+
+
+def fill(engine):
+    """Let reports come in until there is no space for one."""
+    while True:
+        try:
+            engine.accept([accepted(text="x" * 20_000)]).result(10)
+        except OSError as error:
+            return error
+
+
+def test_on_a_full_disk_whoever_waits_is_told_and_work_goes_on_once_there_is_space(cramped):
+    engine, grow = cramped
+    grow(120)
+    error = fill(engine)
+    assert error.errno == errno.ENOSPC
+    assert "磁盘空间不足 no space left on the disk" in str(error)
+    until(lambda: not engine.healthy)
+    assert engine.failure is None
+    grow(10**6)
+    until(lambda: engine.healthy)
+    engine.accept([accepted()]).result(10)
+
+
+def test_an_engine_can_be_stopped_on_a_full_disk(cramped):
+    engine, grow = cramped
+    grow(120)
+    fill(engine)
+    until(lambda: not engine.healthy)
+    engine.stop()
+    assert engine.failure is None

@@ -6,7 +6,7 @@ import pytest
 from scenes import make_report, when
 
 from streams.hosts.embedded.store import FILE, VERSION, Store, StoreError
-from streams.records import DeadLetter, Tick
+from streams.records import DeadLetter, Effects, Tick
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def test_inputs_and_counters_add_up(store):
     ]  # fmt: skip
     assert len(store.inbox_after(0, 1)) == 1
     assert store.inbox_after(2, 9) == []
-    store.count({"cases": 2})
-    store.count({"cases": 3, "merged": 1})
+    store.board.tell(Effects(counters={"cases": 2}))
+    store.board.tell(Effects(counters={"cases": 3, "merged": 1}))
     assert dict(store.db.execute("SELECT name, value FROM counters")) == {"cases": 5, "merged": 1}
 
 
 def test_dead_letters_keep_any_bytes(store):
     letter = DeadLetter("x", "inlet", "NOT_JSON", "no", when("03-02 09:00"), bytes(range(256)), "file")
-    store.add_dead_letters([letter, letter])
+    store.board.letters([letter, letter])
     assert store.db.execute("SELECT COUNT(*) FROM dead_letters").fetchone() == (2,)
 
 

@@ -6,7 +6,6 @@ from scenes import when
 
 from streams.ledger.fold import Fold, counted
 from streams.ledger.records import Claim, EffectsRecord
-from streams.records import Effects
 
 AT = when("03-02 09:00")
 
@@ -16,7 +15,7 @@ def claim(owner="a"):
 
 
 def record(epoch, first, last):
-    return EffectsRecord(epoch, first, last, Effects())
+    return EffectsRecord(epoch, first, last)
 
 
 def spans(log):

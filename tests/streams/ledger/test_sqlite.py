@@ -7,7 +7,6 @@ from scenes import when
 
 from streams.ledger.records import Claim, EffectsRecord
 from streams.ledger.sqlite import SCHEMA, SqliteLog
-from streams.records import Effects
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def log():
 
 def test_records_get_offsets_in_the_order_in_which_they_are_appended(log):
     claim = Claim("a", when("03-02 09:00"))
-    first, second = log.append(claim), log.append(EffectsRecord(1, 1, 2, Effects()))
+    first, second = log.append(claim), log.append(EffectsRecord(1, 1, 2))
     assert second > first
     assert [offset for offset, _ in log.read()] == [first, second]
     assert [offset for offset, _ in log.read(first)] == [second]
@@ -34,8 +33,8 @@ def test_an_offset_that_holds_nothing_is_a_key_error(log):
 
 def test_the_fold_of_a_log_says_where_it_stands(log):
     epoch = log.append(Claim("a", when("03-02 09:00")))
-    log.append(EffectsRecord(epoch, 1, 4, Effects()))
-    log.append(EffectsRecord(epoch, 9, 9, Effects()))
+    log.append(EffectsRecord(epoch, 1, 4))
+    log.append(EffectsRecord(epoch, 9, 9))
     fold = log.fold()
     assert (fold.epoch, fold.applied, fold.rejected) == (epoch, 4, 1)
 
