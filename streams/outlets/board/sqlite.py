@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.ledger.chain import DailyHead
 from streams.ledger.records import Claim
 from streams.ledger.sqlite import SqliteLog
 from streams.records import Alert, Case, DeadLetter, Transition
@@ -21,8 +23,11 @@ _case = msgspec.json.Decoder(Case)
 class SqliteBoard:
     """The board over an embedded host's file: every call sees whole transactions only. Not for two threads."""
 
-    def __init__(self, path: Path) -> None:
-        self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        """`shared`: threads may use it, one after another."""
+        self.db = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=not shared
+        )
         self.log = SqliteLog(self.db)
 
     def close(self) -> None:
@@ -42,6 +47,11 @@ class SqliteBoard:
         rows = self.db.execute(query, {**{name: equal[name] for name in allowed}, "after": after, "limit": limit})
         return [_case.decode(body) for (body,) in rows]
 
+    def may_have(self, case_no: str, alert_id: str = "") -> bool:
+        """Say whether there is such a case, with such an alert if one is named: this board is never behind."""
+        case = self.case(case_no)
+        return case is not None and (not alert_id or alert_id in case.alerts)
+
     def transitions(self, case_no: str) -> list[Transition]:
         """List the transitions of a case, in order."""
         rows = self.db.execute('SELECT "offset" FROM steps WHERE case_no = ? ORDER BY "offset"', (case_no,))
@@ -59,6 +69,26 @@ class SqliteBoard:
             (after, desk, desk, limit),
         )
         return [msgspec.json.decode(body, type=Alert) for (body,) in rows]
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """Return one alert."""
+        row = self.db.execute("SELECT body FROM alerts WHERE alert_id = ?", (alert_id,)).fetchone()
+        return msgspec.json.decode(row[0], type=Alert) if row else None
+
+    def newest(self, *, desk: str = "", limit: int = 100) -> list[Alert]:
+        """List the alerts that were sent last, of one desk if it is given, the newest last."""
+        where = "WHERE desk = ? " if desk else ""
+        query = f"SELECT body FROM alerts {where}ORDER BY sent_at DESC, alert_id DESC LIMIT ?"  # noqa: S608
+        rows = self.db.execute(query, (desk, limit) if desk else (limit,)).fetchall()
+        return [msgspec.json.decode(body, type=Alert) for (body,) in reversed(rows)]
+
+    def heads(self, *, desk: str = "") -> list[DailyHead]:
+        """List the last published head of each desk, of one desk if it is given."""
+        rows = self.db.execute(
+            "SELECT MAX(day), desk, \"offset\", head FROM heads WHERE ? = '' OR desk = ? GROUP BY desk ORDER BY desk",
+            (desk, desk),
+        )
+        return [DailyHead(date.fromisoformat(day), code, offset, head) for day, code, offset, head in rows]
 
     def dead_letters(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
         """List dead letters, the oldest first."""

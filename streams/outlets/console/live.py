@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec import UNSET
 
+from streams.outlets.waiting import Waiting
 from streams.records import Alert
 from streams.stages.desk.clocks import HANDLE
-from streams.stages.desk.lifecycle import ENDS
+from streams.stages.desk.lifecycle import ENDS, MERGED
 from streams.stages.measures import deadline_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ class State(msgspec.Struct):
     feed: list[FeedLine]
     alerts: list[Alert]
     dispatch_seconds: float | None
+    unconfirmed: int = 0
+    first_due: datetime | None = None
+    first_unit_zh: str = ""
+    first_unit_en: str = ""
+
+
+def _duplicates(counters: dict[str, int]) -> int:
+    """Return how many reports are no case of their own."""
+    return sum(counters.get(name, 0) for name in ("repeats", "updates", "merged")) - counters.get("unmerged", 0)
 
 
 class Live:
@@ -96,6 +106,7 @@ class Live:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._feed: deque[FeedLine] = deque(maxlen=_FEED)
         self._alerts: deque[Alert] = deque(maxlen=_FEED)
+        self._waiting = Waiting()
         self._dispatch: deque[float] = deque(maxlen=_SAMPLES)
         self._reported: dict[str, datetime] = {}
 
@@ -103,7 +114,9 @@ class Live:
         """Take up where a host left off."""
         with self._lock:
             for case in cases:
-                if case.matter != "INCIDENT":
+                if case.state not in ENDS:
+                    self._waiting.take(case.case_no, case.desk, case.clocks)
+                if case.matter != "INCIDENT" or case.state == MERGED:
                     continue
                 self._counts["cases", ""] += 1
                 self._keep(case.case_no, case.desk, case.placement.street, case.unit, case.category)
@@ -118,17 +131,16 @@ class Live:
                     self._reported[case.case_no] = case.reported_at
                 if case.state in ENDS:
                     self._end(case.case_no)
-            for name in ("repeats", "updates", "merged"):
-                self._counts["duplicates", ""] += counters.get(name, 0)
+            self._counts["duplicates", ""] += _duplicates(counters)
             self._counts["dead", ""] += dead_letters
 
     def hear(self, effects: Effects) -> None:
         """Fold one batch in."""
         with self._lock:
-            for name in ("repeats", "updates", "merged"):
-                self._counts["duplicates", ""] += effects.counters.get(name, 0)
+            self._counts["duplicates", ""] += _duplicates(effects.counters)
             self._counts["dead", ""] += len(effects.dead_letters)
             for step in effects.transitions:
+                self._waiting.hear(step)
                 self._hear_step(step)
             self._alerts.extend(effects.alerts)
 
@@ -152,7 +164,8 @@ class Live:
                 row.closed = self._counts["closed", desk]
                 row.finished = self._counts["finished", desk]
                 row.in_time = self._counts["in_time", desk]
-            waits = sorted(self._dispatch)
+            waits, first = sorted(self._dispatch), self._waiting.first()
+            unit = self._rules.units.by_code.get(first.unit) if first else None
             return State(
                 now=now.astimezone(self._rules.calendar.zone),
                 city_zh=form.name_zh,
@@ -167,37 +180,67 @@ class Live:
                 streets=streets,
                 feed=list(self._feed)[::-1],
                 alerts=[
-                    msgspec.structs.replace(alert, sent_at=alert.sent_at.astimezone(self._rules.calendar.zone))
+                    msgspec.structs.replace(
+                        alert, sent_at=alert.sent_at.astimezone(self._rules.calendar.zone), cap=""
+                    )
                     for alert in list(self._alerts)[::-1][:12]
                 ],
                 dispatch_seconds=round(waits[len(waits) // 2], 1) if waits else None,
+                unconfirmed=self._waiting.by_desk.total(),
+                first_due=first.due.astimezone(self._rules.calendar.zone) if first else None,
+                first_unit_zh=unit.name_zh if unit else "",
+                first_unit_en=(unit.name_en or unit.name_zh) if unit else "",
             )
 
     def _hear_step(self, step: Transition) -> None:
-        change = step.change
-        if step.verb == "REPORT" and change.matter == "INCIDENT":
-            self._counts["cases", ""] += 1
-            street = change.placement.street if change.placement is not UNSET else ""
-            self._keep(step.case_no, step.desk, street, "", str(change.category))
-            if change.reported_at is not UNSET:
-                self._reported[step.case_no] = change.reported_at
+        if step.verb == "REPORT" and step.change.matter == "INCIDENT":
+            self._begin(step)
+        elif step.verb in ("UNMERGE", "REOPEN"):
+            self._again(step)
         case = self._open.get(step.case_no)
         if case is None:
-            return  # not an incident
-        if change.unit is not UNSET:
-            case = case._replace(unit=change.unit)
-        clocks = [] if change.clocks is UNSET else change.clocks
-        for clock in clocks:
-            if clock.name == HANDLE:
-                case = case._replace(due=clock.due if clock.since else None)
-                if step.verb == "FINISH":
-                    case = self._finished(case, in_time=not clock.overdue)
-        self._open[step.case_no] = case
+            return  # not an incident, or over
+        case = self._open[step.case_no] = self._changed(case, step)
         if step.verb == "DISPATCH" and step.case_no in self._reported:
             self._dispatch.append((step.at - self._reported.pop(step.case_no)).total_seconds())
         self._feed.append(self._line(step, case))
         if step.to in ENDS:
-            self._end(step.case_no)
+            self._end(step.case_no, merged=step.to == MERGED)
+
+    def _begin(self, step: Transition) -> None:
+        change = step.change
+        self._counts["cases", ""] += 1
+        street = change.placement.street if change.placement is not UNSET else ""
+        self._keep(step.case_no, step.desk, street, "", str(change.category))
+        if change.reported_at is not UNSET and change.reported_at is not None:
+            self._reported[step.case_no] = change.reported_at
+
+    def _changed(self, case: _Open, step: Transition) -> _Open:
+        """Return what the page needs of a case after a step."""
+        change = step.change
+        if change.unit is not UNSET:
+            case = case._replace(unit=change.unit)
+        if change.desk is not UNSET:
+            case = case._replace(desk=change.desk)
+        if change.placement is not UNSET:
+            case = case._replace(street=change.placement.street)
+        for clock in [] if change.clocks is UNSET else change.clocks:
+            if clock.name == HANDLE:
+                case = case._replace(due=clock.due if clock.since else None)
+                if step.verb == "FINISH":
+                    case = self._finished(case, in_time=not clock.overdue)
+        return case
+
+    def _again(self, step: Transition) -> None:
+        """Take a case up again that was over: one told apart is a case of its own, a reopened one is not closed."""
+        change = step.change
+        assert change.placement is not UNSET
+        self._counts["cases", ""] += step.verb == "UNMERGE"
+        self._counts["closed", step.desk] -= step.verb == "REOPEN"
+        self._keep(step.case_no, step.desk, change.placement.street, "", str(change.category))
+        for clock in [] if change.clocks is UNSET else change.clocks:
+            if step.verb == "REOPEN" and clock.name == HANDLE and clock.unit == change.unit:
+                self._open[step.case_no] = self._open[step.case_no]._replace(in_time=not clock.overdue)
 
     def _line(self, step: Transition, case: _Open) -> FeedLine:
         names = self._rules.form.states.get(step.to, {})
@@ -225,7 +268,8 @@ class Live:
         self._counts["in_time", case.desk] += in_time - bool(case.in_time)
         return case._replace(in_time=in_time)
 
-    def _end(self, case_no: str) -> None:
+    def _end(self, case_no: str, *, merged: bool = False) -> None:
         case = self._open.pop(case_no)
         self._reported.pop(case_no, None)
-        self._counts["closed", case.desk] += 1
+        self._counts["closed", case.desk] += not merged
+        self._counts["cases", ""] -= merged

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from grids.city import City
 
 _WIDTH = 1000.0
-_SIMPLIFY_M = 15.0
 
 
 class StreetShape(msgspec.Struct):
@@ -34,24 +33,20 @@ class MapShapes(msgspec.Struct):
 
 
 def street_shapes(city: City) -> MapShapes:
-    """Draw each street (each district, where a grid knows no streets) as the union of its cells."""
-    west, south, east, north = shapely.total_bounds(city.cells.geometry)
+    """Draw each street (each district, where a grid knows no streets) of the newest grid."""
+    outlines = city.grid.outlines
+    west, south, east, north = shapely.total_bounds([outline.shape for outline in outlines])
     scale = _WIDTH / (east - west)
-    members: dict[str, list[int]] = {}
-    for index, place in enumerate(city.cell_places):
-        members.setdefault(place.street or place.district or place.desk, []).append(index)
     streets = []
-    for code, cells in sorted(members.items()):
-        outline = shapely.coverage_union_all(city.cells.geometry[cells])
-        outline = shapely.simplify(outline, _SIMPLIFY_M)
+    for code, desk, shape in outlines:
         area = city.rules.areas.get(code)
         streets.append(
             StreetShape(
                 code=code,
                 name_zh=area.name_zh if area else code,
                 name_en=area.name_en if area else code,
-                desk=city.cell_places[cells[0]].desk,
-                path=_path(outline, west, north, scale),
+                desk=desk,
+                path=_path(shape, west, north, scale),
             )
         )
     return MapShapes(_WIDTH, round(float((north - south) * scale), 1), streets)

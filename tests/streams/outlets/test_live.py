@@ -77,7 +77,7 @@ def test_what_is_no_incident_is_not_on_the_page(auto):
 
 
 def test_duplicates_dead_letters_alerts_and_the_median_time_to_dispatch_are_told(scene):
-    report = make_report(when("03-02 09:00"), severity=1)
+    report = make_report(when("03-02 09:00"), severity=2)
     scene.send(report, when("03-02 09:00"))
     scene.send(report, when("03-02 09:00"))
     number = scene.transitions[0].case_no
@@ -114,13 +114,42 @@ def test_a_page_taken_up_from_the_file_goes_on_like_one_that_was_never_closed(au
     for item in auto.items[:cut]:
         before.give(item.desk, item.at, item.body)
     live = Live(auto.city.rules)
-    counters = {name: before.count(name) for name in ("repeats", "updates", "merged")}
-    live.restore(before.book.cases.values(), counters, len(before.dead))
+    counters = {name: before.count(name) for name in ("repeats", "updates", "merged", "unmerged")}
+    live.restore(before.cases, counters, len(before.dead))
     for effects in auto.told[cut:]:
         live.hear(effects)
     restored = live.state(when("03-02 17:00"))
     for name in ("cases", "closed", "duplicates", "dead_letters", "desks", "streets", "dispatch_seconds"):
         assert getattr(restored, name) == getattr(steady, name), name
+
+
+def test_a_merged_report_is_no_case_until_it_is_taken_apart_again(auto):
+    auto.report("03-02 09:00", component_id="M-1", category="C-01-01")
+    other = auto.report("03-02 09:01", component_id="M-1", category="C-01-01")
+    state = state_of(auto, "03-02 09:02")
+    assert (state.cases, state.duplicates, state.closed, row(state).open) == (1, 1, 0, 1)
+    auto.act(other, "UNMERGE", "03-02 09:03")
+    state = state_of(auto, "03-02 09:04")
+    assert (state.cases, state.duplicates, state.closed, row(state).open) == (2, 0, 0, 2)
+
+
+def test_a_reopened_case_is_open_again_and_counts_once(scene):
+    number = scene.bring("CLOSED", "03-02 09:00")
+    assert state_of(scene, "03-02 09:01").closed == 1
+    scene.act(number, "REOPEN", "03-02 10:00")
+    state = state_of(scene, "03-02 10:01")
+    assert (state.cases, state.closed, row(state).open, row(state).finished) == (1, 0, 1, 1)
+    for verb in ("SIGN", "START", "FINISH", "REQUEST_CHECK", "CHECK_PASS", "CLOSE"):
+        scene.act(number, verb, "03-02 10:10")
+    state = state_of(scene, "03-02 10:11")
+    assert (state.closed, row(state).finished, row(state).in_time) == (1, 1, 1)
+
+
+def test_a_transferred_case_is_counted_where_it_is_now(scene):
+    number = scene.bring("ACCEPTED", "03-02 09:00")
+    scene.act(number, "TRANSFER", "03-02 09:30", desk="990102")
+    state = state_of(scene, "03-02 09:31")
+    assert (row(state).open, row(state, "990102").open) == (0, 1)
 
 
 def test_the_page_asks_for_nothing_from_anywhere_else(city):
@@ -139,3 +168,16 @@ def test_the_page_asks_for_nothing_from_anywhere_else(city):
     assert told["city_zh"] == "双江市"
     assert told["now"].startswith("2026-03-02T09:00:00")
     assert json.loads(msgspec.json.encode(live.state(when("03-02 09:00"))))["desks"] == told["desks"]
+
+
+def test_the_banner_says_how_many_alerts_wait_and_which_is_due_first(scene):
+    scene.bring("FILED", "03-02 09:00", severity=3)
+    scene.bring("FILED", "03-02 09:05", severity=2, street="990101001")
+    state = state_of(scene, "03-02 09:06")
+    assert (state.unconfirmed, state.first_due) == (3, when("03-02 09:10"))
+    assert state.first_unit_zh
+    for alert in scene.alerts:
+        scene.ack(alert.alert_id, "03-02 09:07")
+    state = state_of(scene, "03-02 09:08")
+    assert (state.unconfirmed, state.first_due) == (0, None)
+    assert all(not alert.cap for alert in state.alerts), "documents are not sent every second"

@@ -42,7 +42,7 @@ def test_duplicates_and_dead_letters_are_counted_by_kind_and_reason(auto, heard)
 
 
 def test_open_cases_rise_with_a_report_and_fall_with_the_end(auto, heard):
-    number = auto.report("03-02 09:00", severity=1)
+    number = auto.report("03-02 09:00", severity=2)
     auto.report("03-02 09:00", self_handled=True)
     assert heard("onegrid_open_cases", desk="990101") == 1
     for verb in ("SIGN", "START", "FINISH", "CHECK_PASS", "CLOSE"):
@@ -79,12 +79,26 @@ def test_a_restart_takes_the_gauge_of_open_cases_up_and_ends_them_once(manual_ci
     number = scene.bring("DISPATCHED", "03-02 09:00")
     scene.bring("NOT_ACCEPTED", "03-02 09:00")
     metrics = Metrics()
-    metrics.restore(scene.book.cases.values())
+    metrics.restore(scene.cases)
     assert metrics.registry.get_sample_value("onegrid_open_cases", {"desk": "990101"}) == 1
     for verb in ("SIGN", "START", "FINISH", "REQUEST_CHECK", "CHECK_PASS", "CLOSE"):
         metrics.hear(scene.act(number, verb, "03-02 10:00"))
     assert metrics.registry.get_sample_value("onegrid_open_cases", {"desk": "990101"}) == 0
     assert metrics.registry.get_sample_value("onegrid_report_to_close_minutes_count", {"desk": "990101"}) == 1
+
+
+def test_open_cases_move_with_a_transfer_fall_with_a_merge_and_rise_when_taken_up_again(scene):
+    number = scene.bring("ACCEPTED", "03-02 09:00")
+    other = scene.bring("MERGED", "03-02 09:00")
+    scene.act(number, "TRANSFER", "03-02 09:30", desk="990102")
+    metrics = Metrics()
+    for effects in scene.told:
+        metrics.hear(effects)
+    value = metrics.registry.get_sample_value
+    assert value("onegrid_open_cases", {"desk": "990101"}) == 1  # the master of the merged one
+    assert value("onegrid_open_cases", {"desk": "990102"}) == 1
+    metrics.hear(scene.act(other, "UNMERGE", "03-02 10:00"))
+    assert value("onegrid_open_cases", {"desk": "990101"}) == 2
 
 
 def test_no_label_ever_holds_a_case_a_cell_or_a_person(auto):
@@ -97,3 +111,26 @@ def test_no_label_ever_holds_a_case_a_cell_or_a_person(auto):
     assert "onegrid_cases_total" in page
     for secret in (number, auto[number].placement.cell, "p123", OFFICE):
         assert secret not in page
+
+
+def test_alerts_that_wait_to_be_confirmed_and_those_that_were_are_measured(scene):
+    metrics = Metrics()
+
+    def value(name, **labels):
+        return metrics.registry.get_sample_value(name, labels) or 0.0
+
+    number = scene.bring("FILED", "03-02 09:00", severity=3)
+    scene.bring("FILED", "03-02 09:00", severity=3)
+    for effects in scene.told:
+        metrics.hear(effects)
+    assert value("onegrid_alerts_unconfirmed", desk="990101") == 2
+    metrics.hear(scene.ack(scene.alerts[0].alert_id, "03-02 09:10"))
+    assert value("onegrid_alerts_unconfirmed", desk="990101") == 1
+    assert value("onegrid_alert_acks_total", desk="990101", in_time="yes") == 1
+    assert value("onegrid_alert_to_ack_minutes_sum", desk="990101") == 10
+    other = next(case.case_no for case in scene.cases if case.case_no != number)
+    metrics.hear(scene.act(other, "CANCEL", "03-02 09:11"))
+    assert value("onegrid_alerts_unconfirmed", desk="990101") == 0
+    fresh = Metrics()
+    fresh.restore(scene.cases)
+    assert fresh.registry.get_sample_value("onegrid_alerts_unconfirmed", {"desk": "990101"}) in (None, 0.0)

@@ -1,0 +1,190 @@
+"""Writing CAP documents: one alert about one case, in each of the city's languages, and answers to documents.
+
+Elements stand in the order of the standard's schema. What is written is a function of pack, case and alert alone, so
+a document made anew from the log has the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grids.catalogue import CITY
+from streams.stages.desk.lifecycle import ENDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from grids.city import City
+    from streams.records import Alert, Case
+
+NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
+
+SEVERITIES = {1: "Extreme", 2: "Severe", 3: "Moderate", 4: "Minor"}
+COLOURS = {1: "红 Red", 2: "橙 Orange", 3: "黄 Yellow", 4: "蓝 Blue"}
+_AT_ONCE = 2
+"""Severities up to this one ask for an answer at once, whatever the report says."""
+
+_URGENCIES = {"CRITICAL": "Immediate", "URGENT": "Expected", "NORMAL": "Future"}
+_SURE = 0.9
+"""A place less sure than this makes an alert `Possible`."""
+
+_TAGS = {"zh": "zh-CN", "en": "en"}
+_KINDS = {
+    "zh": {"ALERT": "告警", "UPDATE": "更新", "CANCEL": "解除", "Exercise": "演练", "Test": "测试"},
+    "en": {"ALERT": "Alert", "UPDATE": "Update", "CANCEL": "All clear", "Exercise": "EXERCISE", "Test": "TEST"},
+}
+_DONE = {"zh": "请确认收到", "en": "please confirm"}
+
+
+def sender_of(city: City) -> str:
+    """Return the name under which a city's documents are sent: the pack's, else one made of its code."""
+    return city.rules.alerting.form.sender or f"onegrid-{city.rules.form.adcode}"
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time as CAP wants it: to the second, with an offset in digits."""
+    return moment.isoformat(timespec="seconds").replace("Z", "-00:00").replace("+00:00", "-00:00")
+
+
+def document(city: City, case: Case, alert: Alert) -> str:
+    """Return an alert as a CAP document; `case` is as the alert's step left it."""
+    zone, sender = city.rules.calendar.zone, sender_of(city)
+    sent = {one.alert_id: one.at for one in case.told}
+    references = " ".join(f"{sender},{name},{stamp(sent[name].astimezone(zone))}" for name in alert.references)
+    parts = [
+        f'<alert xmlns="{NAMESPACE}">',
+        _tag("identifier", alert.alert_id),
+        _tag("sender", sender),
+        _tag("sent", stamp(alert.sent_at.astimezone(zone))),
+        _tag("status", alert.status),
+        _tag("msgType", alert.kind.capitalize()),
+        _tag("scope", "Private"),
+        _tag("addresses", alert.unit),
+    ]
+    if alert.status != "Actual":
+        parts.append(_tag("note", "演练，请勿当真 This is an exercise: act as if it were real, and harm nobody"))
+    if references:
+        parts.append(_tag("references", references))
+    parts.append(_tag("incidents", case.case_no))
+    for language in city.rules.form.languages:
+        if language in _TAGS:
+            parts += _info(city, case, alert, language)
+    return "".join((*parts, "</alert>"))
+
+
+def answer(city: City, kind: str, identifier: str, to: str, reference: str, at: datetime, note: str) -> str:
+    """Return an answer to a document, an Ack or an Error; `reference` is its `sender,identifier,sent`.
+
+    It says why in its note, and goes to the sender of that document.
+    """
+    return "".join(
+        (
+            f'<alert xmlns="{NAMESPACE}">',
+            _tag("identifier", identifier),
+            _tag("sender", sender_of(city)),
+            _tag("sent", stamp(at.astimezone(city.rules.calendar.zone))),
+            _tag("status", "Actual"),
+            _tag("msgType", kind),
+            _tag("scope", "Private"),
+            _tag("addresses", to),
+            _tag("note", note),
+            _tag("references", reference) if reference else "",
+            "</alert>",
+        )
+    )
+
+
+def _info(city: City, case: Case, alert: Alert, language: str) -> Iterator[str]:
+    rules = city.rules
+    kind = rules.catalogue.categories.get((CITY, case.category))
+    event = (kind.name_zh if language == "zh" else kind.name_en) if kind is not None else ""
+    over = alert.kind == "CANCEL" or case.state in ENDS
+    said = _KINDS[language]
+    words = [] if alert.status == "Actual" else [said[alert.status]]
+    place = _area_name(city, case, language)
+    yield "<info>"
+    yield _tag("language", _TAGS[language])
+    yield _tag("category", rules.alerting.form.cap_category(case.category))
+    yield _tag("event", event or case.category or case.matter)
+    yield _tag("responseType", "AllClear" if over else "Monitor" if alert.ack_due is None else "Execute")
+    yield _tag("urgency", "Past" if over else _urgency(case, alert))
+    yield _tag("severity", SEVERITIES[alert.severity])
+    yield _tag("certainty", "Observed" if case.placement.confidence >= _SURE else "Possible")
+    if case.category:
+        yield f"<eventCode>{_tag('valueName', 'GB/T 30428.2')}{_tag('value', case.category)}</eventCode>"
+    yield _tag("effective", stamp(alert.sent_at.astimezone(rules.calendar.zone)))
+    if case.occurred_at is not None:
+        yield _tag("onset", stamp(case.occurred_at.astimezone(rules.calendar.zone)))
+    due = [clock.due for clock in case.clocks if clock.due is not None and clock.ended is None]
+    if due and not over:
+        yield _tag("expires", stamp(max(min(due), alert.sent_at).astimezone(rules.calendar.zone)))
+    yield _tag("senderName", rules.form.name_zh if language == "zh" else rules.form.name_en or rules.form.name_zh)
+    yield _tag("headline", " · ".join((*words, said[alert.kind], event or case.category or case.matter, place)))
+    yield _tag("description", case.text or alert.reason)
+    if alert.ack_due is not None:
+        due_by = stamp(alert.ack_due.astimezone(rules.calendar.zone))
+        yield _tag("instruction", f"{_DONE[language]} {due_by}")
+    for name, value in _parameters(case, alert):
+        yield f"<parameter>{_tag('valueName', name)}{_tag('value', value)}</parameter>"
+    yield from _area(city, case, place)
+    yield "</info>"
+
+
+def _urgency(case: Case, alert: Alert) -> str:
+    return "Immediate" if alert.severity <= _AT_ONCE else _URGENCIES[case.urgency]
+
+
+def _parameters(case: Case, alert: Alert) -> Iterable[tuple[str, str]]:
+    receipt = case.receipt
+    found = (
+        ("case", case.case_no),
+        ("lead", case.unit or receipt.lead),
+        ("cooperate", " ".join(receipt.cooperate)),
+        ("supervise", " ".join(receipt.supervise)),
+        ("level", alert.level),
+        ("reason", alert.reason),
+        ("tier", str(case.flags.get("escalated", 0))),
+        ("colour", COLOURS[alert.severity]),
+        ("ackDue", alert.ack_due.isoformat() if alert.ack_due is not None else ""),
+        ("receipt", receipt.receipt_id),
+    )
+    return [(name, value) for name, value in found if value]
+
+
+def _area(city: City, case: Case, name: str) -> Iterator[str]:
+    """Write the cell of a case as an area; a case without a place has its desk's name and no shape."""
+    place = case.placement
+    grid = city.grid_of(place.grid_version)
+    yield f"<area>{_tag('areaDesc', name)}"
+    if grid is not None and place.cell in grid.index:
+        for ring in grid.rings(place.cell):
+            yield f"<polygon>{ring}</polygon>"
+    codes = (
+        ("GB/T 2260", place.district),
+        ("GB/T 10114", place.street[6:]),
+        ("GRID", place.grid or place.cell),
+    )
+    for scheme, code in codes:
+        if code:
+            yield f"<geocode>{_tag('valueName', scheme)}{_tag('value', code)}</geocode>"
+    yield "</area>"
+
+
+def _area_name(city: City, case: Case, language: str) -> str:
+    areas, place = city.rules.areas, case.placement
+    around = [areas[code] for code in (place.district, place.street, place.community) if code in areas]
+    names = [area.name_zh if language == "zh" else area.name_en or area.name_zh for area in around]
+    if not names:
+        desk = city.rules.places.desks[case.desk]
+        return desk.name_zh if language == "zh" else desk.name_en or desk.name_zh
+    return "".join(names) if language == "zh" else ", ".join(reversed(names))
+
+
+_UNFIT = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)])
+"""Characters that XML 1.0 doesn't have."""
+
+
+def _tag(name: str, text: str) -> str:
+    plain = text.translate(_UNFIT).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<{name}>{plain}</{name}>"
