@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import FastAPI, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from uuid_utils import uuid7
 
 from streams import __version__
-from streams.inlets.gateway.bodies import LONGEST, read_body, split_reports
+from streams.inlets.gateway.answers import json, refused
+from streams.inlets.gateway.bodies import LONGEST, read_body, read_deed, split_reports
+from streams.inlets.gateway.guard import LocalOnly
 from streams.inlets.gateway.problems import error_of, problem
 from streams.inlets.lines import accept_line
+from streams.outlets.board import BoardAwayError
 from streams.records import Action
-from streams.stages.acceptance import Accepted, Refusal
+from streams.stages.acceptance import FUTURE, Accepted, Refusal
+from streams.stages.casefile import casefile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
-    from datetime import datetime
 
+    from prometheus_client import Counter
+
+    from grids.worktime import WorkCalendar
     from streams.outlets.board import Board
-    from streams.outlets.metrics import Metrics
+    from streams.records import DeadLetter, Deed
 
-_NOT_READY = ("NOT_READY", "the service has stopped and took nothing in; expected to be asked again later")
+_BOARD_AWAY = (
+    "BOARD_AWAY",
+    "the board can't be read at the moment; reports and actions are taken in; expected to be asked again later",
+)
 
 _Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -42,17 +50,32 @@ class Engine(Protocol):
     def accept(self, reports: Sequence[Accepted]) -> Future[None]:
         """Take reports in; the future is done once they are on disk."""
 
-    def submit(self, actions: Sequence[tuple[Action, datetime]]) -> Future[None]:
-        """Take actions in; the future is done once they are on disk."""
+    def submit(self, actions: Sequence[tuple[Deed, datetime]]) -> Future[None]:
+        """Take actions and acknowledgements in; the future is done once they are on disk."""
+
+    def refuse(self, letters: Sequence[DeadLetter]) -> Future[None]:
+        """Keep what was refused and has to be known; the future is done once it is on disk."""
+
+
+class Scraped(Protocol):
+    """What the gateway counts, and what Prometheus reads of it."""
+
+    @property
+    def rejected(self) -> Counter:
+        """Reports refused, by reason."""
+
+    def page(self) -> bytes:
+        """Return the text that Prometheus reads."""
 
 
 class _ActionBody(msgspec.Struct, forbid_unknown_fields=True):
-    """An Action without its case number."""
+    """An Action without its case number; without `at` it is done when it arrives."""
 
     verb: str
     actor: str
     actor_unit: str
     action_id: str = ""
+    at: datetime | None = None
     reason: str = ""
     payload: dict[str, Any] = {}
 
@@ -60,59 +83,32 @@ class _ActionBody(msgspec.Struct, forbid_unknown_fields=True):
 def make_app(
     engine: Engine,
     open_board: Callable[[], Board],
-    metrics: Metrics,
+    metrics: Scraped,
     clock: Callable[[], datetime],
+    calendar: WorkCalendar,
+    state: Callable[[], dict[str, Any]] = dict,
 ) -> FastAPI:
-    """Build the application over an engine and a board; `clock` tells when something is accepted."""
+    """Build the application over an engine and a board; `clock` tells when something is accepted.
+
+    By `calendar` it says how the clocks of a case stand when somebody looks; `state` is what /readyz says besides
+    whether it is ready.
+    """
     app = FastAPI(title="onegrid", version=__version__, docs_url="/docs", redoc_url=None)
     app.state.open_board = open_board
-    _guard(app)
+    app.add_middleware(LocalOnly)
     _reports(app, engine, metrics, clock)
     _actions(app, engine, open_board, clock)
-    _lists(app, open_board)
-    _upkeep(app, engine, metrics)
+    _lists(app, open_board, clock, calendar)
+    _upkeep(app, engine, metrics, state)
+    app.add_exception_handler(BoardAwayError, _board_away)
     return app
 
 
-def json(value: Any, status: int = 200) -> Response:
-    """Answer with JSON."""
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+def _board_away(_request: Request, _error: Exception) -> Response:
+    return problem(503, *_BOARD_AWAY)
 
 
-def _guard(app: FastAPI) -> None:
-    """Without keys only local calls come in, and no page of another origin may make one for its reader."""
-
-    @app.middleware("http")
-    async def local_only(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        host = request.client.host if request.client else ""
-        if not _is_loopback(host) or not _is_loopback(_asked_host(request)):
-            return problem(403, "LOOPBACK_ONLY", f"a call from {host}; expected one from this machine")
-        return await call(request)
-
-
-def _asked_host(request: Request) -> str:
-    """Return the host that the caller believes to speak to, as its header says; empty if that is none."""
-    try:
-        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-async def _on_disk(kept: Future[None]) -> bool:
-    """Wait until the host has something on disk; False if it has stopped, which /healthz and its log tell of."""
-    waiting = asyncio.wrap_future(kept)
-    await asyncio.wait({waiting})
-    return waiting.exception() is None
-
-
-def _reports(app: FastAPI, engine: Engine, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+def _reports(app: FastAPI, engine: Engine, metrics: Scraped, clock: Callable[[], datetime]) -> None:
     @app.post("/v1/reports", status_code=202, summary="Send one report, an array, or NDJSON")
     async def post_reports(request: Request) -> Response:
         body = await read_body(request)
@@ -142,46 +138,53 @@ def _reports(app: FastAPI, engine: Engine, metrics: Metrics, clock: Callable[[],
             first = refusals[0]
             status = 400 if first.reason == "NOT_JSON" else 413 if first.reason == "TOO_LARGE" else 422
             return problem(status, first.reason, str(first), field=first.field)
-        if not await _on_disk(engine.accept(taken)):
-            return problem(503, *_NOT_READY)
+        if failed := await refused(engine.accept(taken)):
+            return failed
         return json({"results": results}, 202)
 
 
 def _actions(app: FastAPI, engine: Engine, open_board: Callable[[], Board], clock: Callable[[], datetime]) -> None:
     @app.post("/v1/cases/{case_no}/actions", status_code=202, summary="Ask a verb of a case")
     async def post_action(case_no: str, request: Request) -> Response:
-        body = await read_body(request)
+        body = await read_deed(request)
         if isinstance(body, Refusal):
             return problem(413, body.reason, str(body))
         try:
             asked = msgspec.json.decode(body, type=_ActionBody)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return problem(422, "BAD_FIELD", str(error))
-        if open_board().case(case_no) is None:
+        if not await run_in_threadpool(lambda: open_board().may_have(case_no)):
             return problem(404, "NOT_FOUND", f"case {case_no} is not known")
         at = clock()
+        if asked.at is not None and (asked.at.tzinfo is None or asked.at > at + FUTURE):
+            text = f"at: {asked.at.isoformat()}; expected a time with offset, at most 10 minutes ahead"
+            return problem(422, "BAD_TIME", text, field="at")
         action = Action(
             action_id=asked.action_id or str(uuid7()),
             case_no=case_no,
             verb=asked.verb,
             actor=asked.actor,
             actor_unit=asked.actor_unit,
-            at=at,
+            at=asked.at or at,
             reason=asked.reason,
             payload=asked.payload,
         )
-        if not await _on_disk(engine.submit([(action, at)])):
-            return problem(503, *_NOT_READY)
+        if failed := await refused(engine.submit([(action, at)])):
+            return failed
         return json({"action_id": action.action_id}, 202)
 
 
-def _lists(app: FastAPI, open_board: Callable[[], Board]) -> None:
+def _lists(
+    app: FastAPI, open_board: Callable[[], Board], clock: Callable[[], datetime], calendar: WorkCalendar
+) -> None:
     @app.get("/v1/cases", summary="List cases")
     def get_cases(
         after: str = "", limit: _Limit = 100, desk: str = "", state: str = "", unit: str = "", street: str = ""
     ) -> Response:
         found = open_board().cases(after=after, limit=limit, desk=desk, state=state, unit=unit, street=street)
-        return json({"items": found, "next": found[-1].case_no if len(found) == limit else None})
+        now = clock()
+        shown = [casefile(calendar, case, now) for case in found]
+        return json({"items": shown, "next": found[-1].case_no if len(found) == limit else None})
 
     @app.get("/v1/cases/{case_no}", summary="One case with its transitions")
     def get_case(case_no: str) -> Response:
@@ -189,15 +192,10 @@ def _lists(app: FastAPI, open_board: Callable[[], Board]) -> None:
         case = board.case(case_no)
         if case is None:
             return problem(404, "NOT_FOUND", f"case {case_no} is not known")
-        return json({**msgspec.to_builtins(case), "transitions": board.transitions(case_no)})
-
-    @app.get("/v1/alerts", summary="List alerts")
-    def get_alerts(after: str = "", limit: _Limit = 100, desk: str = "") -> Response:
-        found = open_board().alerts(after=after, limit=limit, desk=desk)
-        return json({"items": found, "next": found[-1].alert_id if len(found) == limit else None})
+        return json(casefile(calendar, case, clock(), board.transitions(case_no)))
 
 
-def _upkeep(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
+def _upkeep(app: FastAPI, engine: Engine, metrics: Scraped, state: Callable[[], dict[str, Any]]) -> None:
     @app.get("/metrics", summary="What Prometheus scrapes")
     def get_metrics() -> Response:
         return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -208,4 +206,4 @@ def _upkeep(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
 
     @app.get("/readyz", summary="Whether reports can be taken in")
     def readyz() -> Response:
-        return json({"ready": engine.healthy}, 200 if engine.healthy else 503)
+        return json({"ready": engine.healthy, **state()}, 200 if engine.healthy else 503)

@@ -33,6 +33,14 @@ async def read_body(request: Request) -> bytes | Refusal:
     return bytes(body)
 
 
+async def read_deed(request: Request) -> bytes | Refusal:
+    """Read what somebody asks, which is no longer than a report may be."""
+    body = await read_body(request)
+    if not isinstance(body, Refusal) and len(body) > LONGEST:
+        return Refusal("TOO_LARGE", "", f"{len(body)} bytes", f"at most {LONGEST}")
+    return body
+
+
 def split_reports(body: bytes, content_type: str) -> list[bytes] | Refusal:
     """Split a body into the JSON texts of its reports."""
     if content_type.lower().startswith(("application/x-ndjson", "application/ndjson")):

@@ -27,6 +27,13 @@ _ZH = {
     "AMBIGUOUS_CATEGORY": "类别映射到多个本市小类",
     "UNKNOWN_CONDITION": "没有这一立案条件",
     "NOT_READY": "服务已停止，未受理，请稍后重试",
+    "NO_SPACE": "磁盘空间不足，未受理，请稍后重试",
+    "SPOOL_FULL": "Kafka 不可用，本机暂存已满，未受理，请稍后重试",
+    "BOARD_AWAY": "看板暂不可读，上报与处置照常受理，请稍后重试",
+    "NOT_CAP": "不是合法的 CAP 1.2 报文",
+    "FORGED_ACK": "确认未签名或签名不符",
+    "EXPIRED_ACK": "确认签名已过期",
+    "REPLAYED_ACK": "确认已使用过",
     "LOOPBACK_ONLY": "未配置密钥时只接受本机请求",
 }
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from datetime import datetime
 
-    from streams.inlets.simulator.incidents import Arrival
     from streams.inlets.simulator.people import People, Planned
+    from streams.inlets.simulator.reporters import Arrival
     from streams.outlets.board import Board
-    from streams.records import Action, Effects
+    from streams.records import Deed, Effects
     from streams.stages.acceptance import Accepted
 
 _PACE_S = 0.5
@@ -31,8 +31,8 @@ class Engine(Protocol):
     def accept(self, reports: Sequence[Accepted], letters: Sequence[DeadLetter] = ()) -> Future[None]:
         """Take reports in, and keep lines that are none."""
 
-    def submit(self, actions: Sequence[tuple[Action, datetime]]) -> Future[None]:
-        """Take actions in."""
+    def submit(self, deeds: Sequence[tuple[Deed, datetime]]) -> Future[None]:
+        """Take actions and acknowledgements in."""
 
 
 class Follower:
@@ -59,7 +59,7 @@ class Follower:
         self._stop.set()
 
     def _run(self, engine: Engine, open_board: Callable[[], Board], agenda: list[Planned]) -> None:
-        plans = [(planned.at, planned.action.action_id, planned) for planned in agenda]
+        plans = [(planned.at, planned.name, planned) for planned in agenda]
         heapq.heapify(plans)
         board = open_board()
         number = 0
@@ -67,7 +67,7 @@ class Follower:
             now = self._clock()
             while not self._heard.empty():
                 for planned in self._react(self._heard.get(), board):
-                    heapq.heappush(plans, (planned.at, planned.action.action_id, planned))
+                    heapq.heappush(plans, (planned.at, planned.name, planned))
             lines = []
             while number < len(self._arrivals) and self._arrivals[number].at <= now:
                 lines.append(read_line(self._arrivals[number].line, self._arrivals[number].at))
@@ -79,10 +79,11 @@ class Follower:
             due = []
             while plans and plans[0][0] <= now:
                 planned = heapq.heappop(plans)[2]
-                due.append((planned.action, planned.at))
+                due.append((planned.deed, planned.at))
             if due:
                 engine.submit(due)
 
     def _react(self, effects: Effects, board: Board) -> list[Planned]:
         cases = ((step, board.case(step.case_no)) for step in effects.transitions)
-        return self._people.react((step, case) for step, case in cases if case is not None)
+        planned = self._people.react((step, case) for step, case in cases if case is not None)
+        return [*planned, *self._people.confirm(effects.alerts)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from streams.inlets.simulator.incidents import Arrival
+from streams.inlets.simulator.reporters import Arrival
 
 if TYPE_CHECKING:
     import random

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from streams.inlets.lines import read_line
 from streams.inlets.simulator.people import SOONEST
-from streams.records import DeadLetter
+from streams.records import Action, DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from streams.inlets.simulator.incidents import Arrival
     from streams.inlets.simulator.people import People, Planned
-    from streams.records import Action, Case, Effects
+    from streams.inlets.simulator.reporters import Arrival
+    from streams.records import Case, Deed, Effects
     from streams.stages.acceptance import Accepted
 
 WINDOW = SOONEST
@@ -39,8 +39,8 @@ class Host(Protocol):
     def refuse(self, letters: Sequence[DeadLetter]) -> None:
         """Keep lines that are no reports."""
 
-    def submit(self, actions: Iterable[tuple[Action, datetime]]) -> None:
-        """Take actions in."""
+    def submit(self, deeds: Iterable[tuple[Deed, datetime]]) -> None:
+        """Take actions and acknowledgements in."""
 
     def tick(self, now: datetime) -> None:
         """Let time pass."""
@@ -80,14 +80,16 @@ def play(
                 _take_in(host, arrivals[first:number])
                 effects = host.drain() if number > first else []
                 if due := _due(agenda, until):
-                    host.submit([(planned.action, planned.at) for planned in due])
+                    host.submit([(planned.deed, planned.at) for planned in due])
                 host.tick(until)
                 effects += host.drain()
                 for planned in due:
-                    acted(planned.action)
+                    if isinstance(planned.deed, Action):
+                        acted(planned.deed)
                 for batch in effects:
-                    for planned in people.react((t, host.current(t.case_no)) for t in batch.transitions):
-                        heapq.heappush(agenda, (planned.at, planned.action.action_id, planned))
+                    reactions = people.react((t, host.current(t.case_no)) for t in batch.transitions)
+                    for planned in (*reactions, *people.confirm(batch.alerts)):
+                        heapq.heappush(agenda, (planned.at, planned.name, planned))
                 now = until
         step("处理案件 process", min(1.0, (now - start) / (end - start)))
     return [planned for _, _, planned in sorted(agenda, key=lambda entry: entry[:2])]

@@ -3,71 +3,18 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import time
 from concurrent.futures import Future
-from datetime import UTC
 
-import msgspec
 import pytest
-from fastapi.testclient import TestClient
+from gates import AT, body, client_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scenes import CENTRE, DESK, EASTGATE, OFFICE, make_report, when
+from scenes import CENTRE, EASTGATE, OFFICE, make_report
 
-from streams.hosts.embedded.service import Service
 from streams.inlets.gateway import bodies
 from streams.inlets.gateway.app import make_app
 
-AT = when("03-02 09:00").astimezone(UTC)
 NDJSON = {"content-type": "application/x-ndjson"}
-
-
-def client_of(app, host="127.0.0.1:8311", peer="127.0.0.1"):
-    return TestClient(app, base_url=f"http://{host}", client=(peer, 50000), raise_server_exceptions=False)
-
-
-class Gate:
-    """A gateway over a real engine on a folder of its own."""
-
-    def __init__(self, city, folder) -> None:
-        self.service = Service(city, folder, clock=lambda: AT)
-        self.service.start()
-        engine, board = self.service.engine, self.service.board
-        self.app = make_app(engine, board, self.service.metrics, self.service.clock)
-        self.client = client_of(self.app)
-
-    def post(self, body, **headers):
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.client.post("/v1/reports", content=content, headers=headers)
-
-    def settled(self, count):
-        """Wait until the desk has taken in so many reports, and return the board."""
-        end = time.monotonic() + 10
-        while (found := self.client.get("/v1/cases?limit=1000").json()["items"]) is not None:
-            if sum(len(case["reports"]) for case in found) >= count:
-                return found
-            assert time.monotonic() < end, f"{len(found)} cases"
-            time.sleep(0.01)
-        raise AssertionError
-
-
-@pytest.fixture
-def gate(city, tmp_path):
-    gate = Gate(city, tmp_path)
-    yield gate
-    gate.service.stop()
-
-
-@pytest.fixture(scope="module")
-def old_gate(city, tmp_path_factory):
-    """A gateway that many tests may throw things at."""
-    gate = Gate(city, tmp_path_factory.mktemp("gate"))
-    yield gate
-    gate.service.stop()
-
-
-def body(**fields):
-    return msgspec.to_builtins(make_report(AT, report_id="", **fields))
 
 
 def without(name):
@@ -257,93 +204,6 @@ def test_no_action_whatever_gives_a_server_error_or_stops_the_engine(old_gate, a
     assert old_gate.client.get("/healthz").status_code == 200
 
 
-# Actions
-
-
-def act(gate, number, **fields):
-    asked = {"verb": "SIGN", "actor": "u1", "actor_unit": OFFICE, **fields}
-    return gate.client.post(f"/v1/cases/{number}/actions", json=asked)
-
-
-def test_an_action_is_taken_in_and_moves_the_case(gate):
-    gate.post(body())
-    number = gate.settled(1)[0]["case_no"]
-    answer = act(gate, number)
-    assert answer.status_code == 202
-    end = time.monotonic() + 10
-    while (case := gate.client.get(f"/v1/cases/{number}").json())["state"] != "SIGNED":
-        assert time.monotonic() < end
-    assert [step["verb"] for step in case["transitions"]] == ["REPORT", "ACCEPT", "FILE", "DISPATCH", "SIGN"]
-    assert case["transitions"][-1]["cause"] == f"action:{answer.json()['action_id']}"
-
-
-def test_an_action_keeps_the_id_that_its_sender_gave_it(gate):
-    gate.post(body())
-    number = gate.settled(1)[0]["case_no"]
-    assert act(gate, number, action_id="mine").json() == {"action_id": "mine"}
-
-
-def test_an_action_on_a_case_that_nobody_knows_is_not_found(old_gate):
-    answer = act(old_gate, "9901012026030299999")
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["detail_zh"] == "不存在"
-
-
-@pytest.mark.parametrize(
-    "sent", [b"", b"x", b"[]", b'{"verb": "SIGN"}', b'{"verb": 1, "actor": "a", "actor_unit": "b"}', b"[" * 20_000]
-)
-def test_an_action_that_is_none_is_a_problem(old_gate, sent):
-    answer = old_gate.client.post("/v1/cases/x/actions", content=sent)
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
-def test_an_action_that_is_too_large_is_refused(old_gate, monkeypatch):
-    monkeypatch.setattr(bodies, "LARGEST", 10)
-    assert old_gate.client.post("/v1/cases/x/actions", content=b" " * 11).status_code == 413
-
-
-# Lists
-
-
-def test_cases_are_listed_page_by_page_and_by_what_they_are(gate):
-    gate.post([body(street=street) for street in (EASTGATE, "990101001", "990101002", "990101002", EASTGATE)])
-    numbers = [case["case_no"] for case in gate.settled(5)]
-    assert numbers == sorted(numbers)
-    found, after = [], ""
-    for _ in range(9):
-        page = gate.client.get("/v1/cases", params={"limit": 2, "after": after}).json()
-        found += [case["case_no"] for case in page["items"]]
-        after = page["next"]
-        if after is None:
-            break
-    assert found == numbers
-    assert len(gate.client.get("/v1/cases", params={"desk": DESK}).json()["items"]) == 3
-    assert len(gate.client.get("/v1/cases", params={"street": EASTGATE, "state": "DISPATCHED"}).json()["items"]) == 2
-    assert gate.client.get("/v1/cases", params={"unit": OFFICE}).json()["items"][0]["unit"] == OFFICE
-    assert gate.client.get("/v1/cases", params={"state": "CLOSED"}).json() == {"items": [], "next": None}
-
-
-def test_alerts_are_listed_page_by_page_and_by_desk(gate):
-    gate.post([body(severity=1), body(severity=3, street=EASTGATE)])
-    gate.settled(2)
-    page = gate.client.get("/v1/alerts", params={"limit": 2}).json()
-    rest = gate.client.get("/v1/alerts", params={"limit": 2, "after": page["next"]}).json()
-    assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
-    assert [alert["severity"] for alert in gate.client.get("/v1/alerts?desk=990102").json()["items"]] == [3]
-
-
-def test_a_case_that_nobody_knows_is_not_found(old_gate):
-    answer = old_gate.client.get("/v1/cases/none")
-    assert (answer.status_code, answer.json()["reason"]) == (404, "NOT_FOUND")
-
-
-@pytest.mark.parametrize("limit", ["0", "1001", "x", "-1"])
-def test_a_limit_that_is_none_is_the_callers_mistake(old_gate, limit):
-    assert old_gate.client.get("/v1/cases", params={"limit": limit}).status_code == 422
-
-
 # Who may call, and how it goes
 
 
@@ -385,7 +245,7 @@ class Broken:
 
 def test_an_engine_that_has_stopped_shows_and_takes_nothing_in(old_gate):
     service = old_gate.service
-    client = client_of(make_app(Broken(), service.board, service.metrics, service.clock))
+    client = client_of(make_app(Broken(), service.board, service.metrics, service.clock, service.city.rules.calendar))
     for path in ("/healthz", "/readyz"):
         assert client.get(path).status_code == 503
     answer = client.post("/v1/reports", json=body())

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from grids.city import open_city
 from streams.inlets.gateway.places import add_places
 from tests.packs import STREETS, point, write_pack
+from tests.redrawn import BELLTOWER, CHANGE, MOVED, WHARF
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
@@ -66,3 +67,35 @@ def test_who_names_the_nearest_codes_of_an_unknown_one(client):
 def test_who_outside_the_grid_says_that_there_is_no_place(client):
     found = client.get("/v1/who", params={"lon": 100, "lat": 30, "category": "E-01-10"}).json()
     assert (found["outcome"], found["lead"]) == ("NO_GRID", "")
+
+
+# Versions of the grid
+
+
+@pytest.fixture(scope="module")
+def redrawn(redrawn_city):
+    """A client that asks at NOON, before the grid was drawn anew."""
+    app = FastAPI()
+    add_places(app, redrawn_city, lambda: NOON)
+    return TestClient(app)
+
+
+def test_where_and_who_are_asked_of_the_grid_in_force_now_or_at_a_stated_time(redrawn):
+    place = dict(zip(("lon", "lat"), MOVED, strict=True))
+    then = {"at": CHANGE.isoformat()}
+    assert redrawn.get("/v1/where", params=place).json()["street"] == WHARF
+    after = redrawn.get("/v1/where", params={**place, **then}).json()
+    assert (after["street"], after["units"]["CG"]) == (BELLTOWER, "CG2")
+    asked = {**place, "category": "E-01-10"}
+    assert redrawn.get("/v1/who", params=asked).json()["lead"] == f"{WHARF}-OF"
+    found = redrawn.get("/v1/who", params={**asked, **then}).json()
+    assert (found["lead"], found["place"]["grid_version"]) == (f"{BELLTOWER}-OF", after["grid_version"])
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-07-01T00:00:00", "yesterday", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
+)
+def test_a_time_without_an_offset_or_out_of_all_reason_is_refused_with_its_field(redrawn, moment):
+    answer = redrawn.get("/v1/where", params={"lon": MOVED[0], "lat": MOVED[1], "at": moment})
+    assert answer.status_code == 422
+    assert "at" in answer.json()["detail"][0]["loc"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import threading
 import time
 from collections import Counter
@@ -11,15 +13,18 @@ import pytest
 from scenes import OFFICE, Scene, make_report, when
 from stories import as_bytes, counters
 
+from grids.city import City
 from streams.hosts.embedded import EmbeddedHost
 from streams.inlets.lines import accept_line, read_line
-from streams.inlets.simulator import Follower, People, follow, people, play, simulate
-from streams.inlets.simulator.incidents import Arrival
+from streams.inlets.simulator import CROWDED, Arrival, Follower, Habits, People, follow, people, play, simulate
+from streams.inlets.simulator.ground import spot
 from streams.inlets.simulator.mischief import WAYS
 from streams.inlets.simulator.people import SOONEST, Planned
+from streams.ledger.records import EffectsRecord
 from streams.outlets.board.sqlite import SqliteBoard
-from streams.records import Action, DeadLetter, Effects, RoutedReport
+from streams.records import Action, DeadLetter, Effects, RoutedReport, Suggestion
 from streams.stages.acceptance import Accepted
+from streams.stages.desk.duplicates import Seen, distance_m
 from streams.stages.intake import route
 
 START = when("03-02 00:00")
@@ -133,10 +138,103 @@ def test_every_broken_line_comes_to_nothing_but_a_dead_letter_and_in_every_way(c
     }  # fmt: skip
 
 
+def truths(week):
+    """What was true of each incident."""
+    return {one.incident: one for one in week.truth}
+
+
+def test_as_many_people_report_an_incident_as_habits_say(city):
+    week = simulate(city, start=START, days=2, seed=1, rate=600, habits=CROWDED)
+    each = Counter(one.incident for one in week.truth)
+    assert len(week.truth) / len(each) == pytest.approx(3, abs=0.4)
+    assert max(each.values()) == 7
+
+
+def test_positions_are_as_far_off_as_habits_say_also_where_somebody_names_another_datum(city):
+    week = simulate(city, start=START, days=2, seed=1, rate=600, habits=CROWDED)
+    truth = {one.report_id: one for one in week.truth}
+    routed = [
+        r for r in route(city, [accept_line(a.line, a.at) for a in week.reports]) if isinstance(r, RoutedReport)
+    ]
+    placed = [r for r in routed if r.report.lon is not None and r.report.report_id in truth]
+    named = [r for r in placed if r.report.datum]
+    assert len(named) > 10
+    assert sum("DATUM_CONFLICT" in r.placement.flags for r in named) > 10
+    for one in placed:
+        true = truth[one.report.report_id]
+        off = distance_m(
+            Seen("", "", START, lon=true.lon, lat=true.lat),
+            Seen("", "", START, lon=one.placement.lon, lat=one.placement.lat),
+        )
+        assert 4.8 < off < 30.2
+
+
+def test_incidents_beside_another_are_of_its_category_near_it_about_then_and_told_otherwise(city):
+    lines = {}
+    for seed in range(3):
+        week = simulate(
+            city, start=START, days=1, seed=seed, rate=120, habits=Habits(reporters=(1.0,), beside=1.0, late=0)
+        )
+        texts = {r["report_id"]: r["text"] for r in (msgspec.json.decode(a.line) for a in week.reports)}
+        found = list(truths(week).values())
+        assert {one.category for one in found} == {found[0].category}
+        for one, following in itertools.pairwise(found):
+            between = distance_m(*(Seen("", "", START, lon=t.lon, lat=t.lat) for t in (one, following)))
+            assert 7.5 < between < 50
+            assert abs(one.at - following.at) <= timedelta(hours=3)
+            lines[texts[one.report_id]] = texts[following.report_id]
+    assert sum(one != other for one, other in lines.items()) > 0.9 * len(lines)
+
+
+def test_a_component_has_no_second_incident_within_days(lit_city):
+    week = simulate(lit_city, start=START, days=3, seed=1, rate=400)
+    at = Counter((one.category, one.lon, one.lat) for one in truths(week).values() if one.category == "C-01-01")
+    assert set(at.values()) == {1}
+
+
+def test_where_only_components_are_reported_they_are_reported_again(lit_city):
+    catalogue = lit_city.rules.catalogue
+    covers = {key: one for key, one in catalogue.categories.items() if key[1] in ("C-01", "C-01-01")}
+    rules = dataclasses.replace(lit_city.rules, catalogue=dataclasses.replace(catalogue, categories=covers))
+    week = simulate(City(rules, lit_city.cells), start=START, days=1, seed=1, rate=60)
+    assert len(truths(week)) > 20
+
+
+def test_reporters_tell_one_incident_in_words_of_their_own_and_give_its_address(city):
+    week = simulate(city, start=START, days=2, seed=1, rate=600, habits=CROWDED)
+    texts = {r["report_id"]: r["text"] for r in (msgspec.json.decode(a.line) for a in week.reports)}
+    told = {}
+    for one in week.truth:
+        told.setdefault(one.incident, []).append((texts[one.report_id], spot(one.lon, one.lat)))
+    several = [said for said in told.values() if len(said) > 2]
+    assert sum(len({text for text, _ in said}) > 1 for said in several) > 0.95 * len(several)
+    everything = [one for said in told.values() for one in said]
+    assert sum(place.road in text for text, place in everything) > 0.7 * len(everything)
+    assert sum(f"{place.number}号" in text for text, place in everything) > 0.5 * len(everything)
+
+
+def test_who_sees_to_a_matter_on_the_spot_is_its_last_reporter(city):
+    week = simulate(city, start=START, days=2, seed=1, rate=1500, habits=CROWDED)
+    done = {r["report_id"] for r in (msgspec.json.decode(a.line) for a in week.reports) if r.get("self_handled")}
+    last = {one.incident: one.report_id for one in week.truth}
+    assert done
+    assert done <= set(last.values()) | {r for r in done if r not in {one.report_id for one in week.truth}}
+
+
 def test_components_are_reported_where_the_register_says_and_some_reports_name_them(lit_city):
-    reports = [msgspec.json.decode(arrival.line) for arrival in invent(lit_city, rate=1500).reports]
-    assert {report.get("component_id") for report in reports} == {None, "M-1", "M-9"}
+    register = dict(lit_city.rules.components)
+    for number in range(2, 9):
+        known = register["M-1"]
+        register[f"M-{number}"] = known._replace(component_id=f"M-{number}", lon=known.lon + number * 1e-4)
+    city = City(dataclasses.replace(lit_city.rules, components=register), lit_city.cells)
+    week = invent(city, rate=1500)
+    reports = [msgspec.json.decode(arrival.line) for arrival in week.reports]
+    named = {report.get("component_id") for report in reports}
+    assert named <= {None, *register}
+    assert len(named) > 3
     assert any(report.get("category") == "C-01-01" and "component_id" not in report for report in reports)
+    places = {(one.lon, one.lat) for one in week.truth if one.category == "C-01-01"}
+    assert places == {(component.lon, component.lat) for component in register.values()}
 
 
 def test_inventing_tells_how_far_it_is(city):
@@ -152,7 +250,7 @@ def test_every_line_is_a_case_a_duplicate_another_matter_or_a_dead_letter(played
     lines = arrivals_of(invent(city))
     count = played.board.counters()
     dead = sum(played.board.dead_letter_reasons(of_reports=True).values())
-    came = sum(count.get(name, 0) for name in ("cases", "not_incidents", "repeats", "updates", "merged"))
+    came = sum(count.get(name, 0) for name in ("verb_REPORT", "repeats", "updates"))
     assert sum(arrival.at < END for arrival in lines) == came + dead - count.get("LATE_UPDATE", 0)
 
 
@@ -177,7 +275,8 @@ def test_the_same_days_played_again_give_the_same_bytes(city, tmp_path, tmp_path
     told = []
     for number in range(2):
         one = Played(city, tmp_path / str(number), invent(city, rate=40), START + timedelta(hours=14))
-        records = [record.effects for _, record in one.host.store.log.read() if hasattr(record, "effects")]
+        log = [record for _, record in one.host.store.log.read() if isinstance(record, EffectsRecord)]
+        records = [{desk: record.of(desk) for desk in record.desks} for record in log]
         told.append((as_bytes(records), counters(records), [action.action_id for action in one.acted]))
         one.close()
     assert told[0] == told[1]
@@ -190,7 +289,7 @@ def plans(city, state, **fields):
     scene = Scene(city)
     number = scene.bring(state, "03-02 09:00", **fields)
     planned = People(city, 1).react([(step, scene[step.case_no]) for step in scene.transitions])
-    return [(one.action.verb, one.action.actor_unit) for one in planned if one.action.case_no == number]
+    return [(one.deed.verb, one.deed.actor_unit) for one in planned if one.deed.case_no == number]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +301,7 @@ def plans(city, state, **fields):
         ("DISPATCHED", [("SIGN", OFFICE), ("START", OFFICE), ("FINISH", OFFICE)]),
         ("RETURNED", [("REDISPATCH", "990101-CC")]),
         ("HANDLED", [("REQUEST_CHECK", "990101-CC")]),
-        ("CHECKING", [("CHECK_PASS", "990101-SV")]),
+        ("CHECKING", [("CHECK_PASS", "990101001-OF")]),
         ("CLOSED", []),
     ],
 )
@@ -212,20 +311,63 @@ def test_each_state_makes_its_office_plan_the_next_step(manual_city, monkeypatch
     assert plans(manual_city, state) == expected
 
 
-def test_a_zone_has_its_own_checkers_and_what_has_no_district_the_citys(manual_city, monkeypatch):
+def test_who_was_given_the_check_checks_and_at_night_the_zones_own_supervision(manual_city, monkeypatch):
     monkeypatch.setattr(people, "FAILED", 0)
-    assert plans(manual_city, "CHECKING", street="990102002") == [("CHECK_PASS", "HT-SV")]
+    assert plans(manual_city, "CHECKING", street="990102002") == [("CHECK_PASS", "990102002-OF")]
     scene = Scene(manual_city)
-    number = scene.bring("FILED", "03-02 09:00", lon=None, lat=None)
-    office = People(manual_city, 1)
-    assert office._supervision(scene[number]) == "990100-SV"
+    scene.bring("HANDLED", "03-02 22:00", street="990102002")
+    step = scene.act(scene.cases[0].case_no, "REQUEST_CHECK", "03-02 22:00").transitions[-1]
+    (planned,) = People(manual_city, 1).react([(step, scene[step.case_no])])
+    assert planned.deed.actor_unit == "HT-SV"
+
+
+def test_centres_confirm_nearly_all_alerts_within_the_hour(manual_city):
+    scene = Scene(manual_city)
+    for street in ("990101001", "990101002", "990102001"):
+        for _ in range(20):
+            scene.bring("FILED", "03-02 09:00", severity=3, street=street)
+    planned = People(manual_city, 1).confirm(scene.alerts)
+    assert 55 <= len(planned) <= 60
+    assert {one.deed.by for one in planned} == {"990101-CC/watch", "990102-CC/watch"}
+    assert all(SOONEST <= one.at - when("03-02 09:00") < timedelta(hours=1) for one in planned)
+
+
+def test_a_centre_rules_on_a_dispute_and_answers_a_request_for_more_time(manual_city):
+    scene = Scene(manual_city)
+    scene.bring("DISPUTED", "03-02 09:00")
+    (planned,) = People(manual_city, 1).react([(scene.transitions[-1], scene.cases[0])])
+    assert (planned.deed.verb, planned.deed.payload["unit"]) == ("RULE", OFFICE)
+    number = scene.bring("HANDLING", "03-02 09:00")
+    step = scene.act(number, "ASK_EXTENSION", "03-02 09:10").transitions[-1]
+    answers = {People(manual_city, seed).react([(step, scene[number])])[0].deed.verb for seed in range(30)}
+    assert answers == {"GRANT", "DENY"}
+
+
+def test_what_is_very_much_alike_is_merged_by_hand_and_the_rest_is_kept_apart(manual_city):
+    scene = Scene(manual_city)
+    number = scene.report("03-02 09:00")
+    step = scene.transitions[-1]
+    for score, expected in ((0.85, ["MERGE"]), (0.75, ["KEEP_APART", "ACCEPT"])):
+        alike = Suggestion("9901012026030299999", "D2", score, {})
+        case = msgspec.structs.replace(scene[number], suggested=[alike])
+        planned = People(manual_city, 1).react([(step, case)])
+        assert [one.deed.verb for one in planned] == expected
+
+
+def test_what_is_kept_apart_from_several_cases_is_so_by_as_many_actions(manual_city):
+    scene = Scene(manual_city)
+    number = scene.report("03-02 09:00")
+    alike = [Suggestion(f"990101202603029999{last}", "D2", 0.75, {}) for last in range(3)]
+    case = msgspec.structs.replace(scene[number], suggested=alike)
+    planned = People(manual_city, 1).react([(scene.transitions[-1], case)])
+    assert len({one.name for one in planned}) == 4
 
 
 def test_a_case_without_a_lead_is_sent_to_somebody_who_is_a_department_of_the_city(manual_city):
     scene = Scene(manual_city)
     scene.bring("FILED", "03-02 09:00", lon=None, lat=None)
     (planned,) = People(manual_city, 1).react([(scene.transitions[-1], scene[scene.transitions[-1].case_no])])
-    assert planned.action.payload["unit"] in ("990100-UM", "990100-WT")
+    assert planned.deed.payload["unit"] in ("990100-UM", "990100-WT")
 
 
 def test_of_reports_without_a_place_some_are_refused_and_some_accepted(manual_city):
@@ -234,7 +376,7 @@ def test_of_reports_without_a_place_some_are_refused_and_some_accepted(manual_ci
         scene = Scene(manual_city)
         scene.report("03-02 09:00", lon=None, lat=None)
         step = scene.transitions[0]
-        verbs |= {one.action.verb for one in People(manual_city, seed).react([(step, scene[step.case_no])])}
+        verbs |= {one.deed.verb for one in People(manual_city, seed).react([(step, scene[step.case_no])])}
     assert verbs == {"ACCEPT", "REFUSE"}
 
 
@@ -243,7 +385,7 @@ def test_what_is_no_incident_is_answered(manual_city):
     number = scene.report("03-02 09:00", matter="PRAISE")
     effects = scene.act(number, "ACCEPT", "03-02 09:05")
     (planned,) = People(manual_city, 1).react([(effects.transitions[0], scene[number])])
-    assert planned.action.verb == "CLOSE"
+    assert planned.deed.verb == "CLOSE"
 
 
 # Going on against an engine
