@@ -6,7 +6,9 @@ by any of them.
 
 from __future__ import annotations
 
+import gc
 import sys
+from functools import cache
 
 import typer
 
@@ -23,21 +25,70 @@ app = typer.Typer(
 )
 
 
-def main() -> None:
-    """Run the command line; exit 0 when done, 1 with findings, 2 on bad input."""
-    from streams.cli import city, demo, duties, grid, layer, route, run, simulate  # noqa: PLC0415 - --help stays quick
-    from streams.hosts.embedded import StoreError  # noqa: PLC0415
+@cache
+def commands() -> typer.Typer:
+    """Return the command line with all its groups; made at the first call, since they import much."""
+    gc.disable()  # what imports make stays: looking for garbage in it takes a third of their time
+    # imported here, so that --help stays quick
+    from streams.cli import (  # noqa: PLC0415
+        alerts,
+        backup,
+        board,
+        case,
+        city,
+        cluster,
+        dead_letters,
+        deadline,
+        deliver,
+        demo,
+        duties,
+        feed,
+        gateway,
+        grid,
+        layer,
+        route,
+        run,
+        simulate,
+        topics,
+        verify,
+        worker,
+    )
 
+    gc.freeze()
+    gc.enable()
     app.command()(demo.demo)
     app.command()(run.run)
     app.command()(simulate.simulate)
     app.command("route")(route.route_file)
+    app.command()(deadline.deadline)
+    app.command("feed")(feed.feed_file)
+    app.command()(gateway.gateway)
+    app.command()(worker.worker)
+    app.command()(deliver.deliver)
+    app.command()(verify.verify)
+    app.command()(backup.backup)
+    app.command()(backup.restore)
+    app.add_typer(alerts.app, name="alerts")
+    app.add_typer(case.app, name="case")
     app.add_typer(layer.app, name="layer")
     app.add_typer(grid.app, name="grid")
     app.add_typer(duties.app, name="duties")
     app.add_typer(city.app, name="city")
+    app.add_typer(board.app, name="board")
+    app.add_typer(cluster.app, name="cluster")
+    app.add_typer(topics.app, name="topics")
+    app.add_typer(dead_letters.app, name="dead-letters")
+    return app
+
+
+def main() -> None:
+    """Run the command line; exit 0 when done, 1 with findings, 2 on bad input."""
+    run = commands()
+    from streams.hosts.embedded import StoreError  # noqa: PLC0415 - a host imports much
+    from streams.hosts.kafka import ClusterError  # noqa: PLC0415
+
     try:
-        app()
-    except (GridsError, StoreError, OSError) as error:
+        run()
+    except (GridsError, StoreError, ClusterError, OSError) as error:
         console.fail(error)
         sys.exit(console.BAD_INPUT)

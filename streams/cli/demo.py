@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from grids.fusion import FusionReport
     from streams.inlets.simulator.people import Planned
 
-_DUPLICATES = ("repeats", "updates", "merged")
+_DUPLICATES = {"repeats": 1, "updates": 1, "merged": 1, "unmerged": -1}
 
 SPEED = 60.0
 """Virtual seconds for each real one while the live page goes on."""
@@ -61,6 +61,7 @@ class Summary(msgspec.Struct, kw_only=True):
     on_time_by_desk: dict[str, float]
     median_minutes: dict[str, float | None]
     alerts: int
+    heads: dict[str, str]
     seconds: dict[str, float]
 
 
@@ -131,6 +132,7 @@ def _play(
 
     agenda = play(host, arrivals, people, start=start, end=end, step=step, acted=acted)
     seconds["process"] = round(time.perf_counter() - started, 2)
+    host.snapshot()
     host.close()
     board = SqliteBoard(host.store.path)
     found = figures(city.rules.calendar, board.all_cases(), start, end)
@@ -148,7 +150,7 @@ def _play(
         not_incidents=found.not_incidents,
         cases=found.cases,
         closed=found.closed,
-        duplicates=sum(counters.get(name, 0) for name in _DUPLICATES),
+        duplicates=sum(sign * counters.get(name, 0) for name, sign in _DUPLICATES.items()),
         dead_letters=board.dead_letter_reasons(of_reports=True),
         refused_actions=counters.get("refused_actions", 0),
         actions=taken[0],
@@ -158,6 +160,7 @@ def _play(
         on_time_by_desk=found.on_time_by_desk,
         median_minutes=found.median_minutes,
         alerts=board.count("alerts"),
+        heads={head.desk: head.head for head in board.heads()},
         seconds=seconds,
     )
     board.close()

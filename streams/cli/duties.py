@@ -23,7 +23,7 @@ from grids.duties.receipts import Receipt
 from grids.duties.routing import ask, recheck
 from grids.errors import PackError
 from grids.rules import read_rules
-from streams.cli import console, duties_import
+from streams.cli import console, duties_import, rulings
 from streams.cli.places import cache_dir
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ app = typer.Typer(help="Who is responsible: lint, prove, ask, check, compare, im
 app.command("import")(duties_import.import_list)
 app.command("worksheet")(duties_import.worksheet)
 app.command("matrix")(duties_import.matrix)
+app.command("rulings")(rulings.rulings)
 
 _City = Annotated[Path, typer.Option("--city", help="The city pack.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

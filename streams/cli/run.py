@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +27,12 @@ def run(
     Example: onegrid run --city config/chengdu --data data/chengdu --port 8311
     """
     bound = bind(port)
+    gc.disable()  # a city stays: looking for garbage in it would take a fifth of the start, and halt desks later on
     with console.progress(quiet=as_json) as step:
         opened = open_city(city, cache_dir(), step)
+    assert opened.cell_places  # made here, so that the first report doesn't wait for it
+    gc.freeze()
+    gc.enable()
     service = Service(opened, data)
     service.start()
     url = f"http://{HOST}:{bound.getsockname()[1]}"

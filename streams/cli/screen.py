@@ -46,11 +46,11 @@ def show(city: City, found: Summary) -> None:
     )
     routed = " · ".join(f"{_OUTCOMES.get(name, name)} {count:,}" for name, count in found.outcomes.items())
     table.add_row("派遣 routing", routed)
+    desks = city.rules.places.desks
     if found.on_time_rate is not None:
         table.add_row(
             "按期 on time", f"{found.on_time_rate:.1%} / {found.on_time_of:,} 应处置 should have been handled"
         )
-        desks = city.rules.places.desks
         names = (f"{desks[code].name_zh} {rate:.1%}" for code, rate in found.on_time_by_desk.items())
         table.add_row("", " · ".join(names))
     table.add_row(
@@ -61,6 +61,9 @@ def show(city: City, found: Summary) -> None:
     table.add_row("预警 alerts", f"{found.alerts:,}")
     table.add_row("退信 dead", " · ".join(f"{reason} {count}" for reason, count in found.dead_letters.items()))
     table.add_row("动作 actions", f"{found.actions:,} · 拒绝 refused {found.refused_actions:,}")
+    if found.heads:
+        said = " · ".join(f"{desks[code].name_zh} {head[:8]}" for code, head in found.heads.items())
+        table.add_row("链头 heads", said)
     took = found.seconds
     table.add_row(
         "用时 took",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from packs import add_line, change, write_pack
+from redrawn import write_redrawn
 from scenes import make_report
 
 from streams.cli import demo, simulate
@@ -102,7 +103,8 @@ def test_city_check_says_what_a_pack_holds(onegrid, small_pack, small_city):
     code, out, _ = onegrid("city", "check", small_pack, "--json")
     assert code == 0
     assert json.loads(out) == {
-        "digest": small_city.digest, "layers": 3, "units": 29, "categories": 5, "duties": 12, "components": 0,
+        "digest": small_city.digest, "layers": 3, "versions": 1, "units": 29, "categories": 5, "duties": 12,
+        "components": 0,
     }  # fmt: skip
     code, out, _ = onegrid("city", "check", small_pack)
     assert (code, "没有问题 no problems" in out) == (0, True)
@@ -111,10 +113,22 @@ def test_city_check_says_what_a_pack_holds(onegrid, small_pack, small_city):
 def test_city_build_compiles_a_pack_into_the_cache_and_may_be_called_again(onegrid, small_pack, small_city, cache):
     for _ in range(2):
         code, out, _ = onegrid("city", "build", small_pack, "--json")
-        assert (code, json.loads(out)) == (0, {"digest": small_city.digest})
-    assert len(list(cache.rglob("cells.parquet"))) == 1
+        (grid,) = json.loads(out)["versions"]
+        assert (code, json.loads(out)["digest"]) == (0, small_city.digest)
+        assert (grid["from"], grid["version"], grid["cells"]) == (None, small_city.cells.version, 30)
+    assert [str(found.parent) for found in cache.rglob("cells.parquet")] == [grid["folder"]]
     assert not list(cache.glob(".building-*"))
-    assert onegrid("city", "build", small_pack)[1].strip() == small_city.digest
+    assert small_city.digest in onegrid("city", "build", small_pack)[1].splitlines()
+
+
+def test_city_build_says_from_when_each_version_of_the_grid_holds(onegrid, redrawn_city, tmp_path):
+    pack = write_redrawn(tmp_path / "city")
+    found = json.loads(onegrid("city", "build", pack, "--json")[1])["versions"]
+    assert [one["from"] for one in found] == [None, "2026-07-01"]
+    assert [one["version"] for one in found] == [grid.version for grid in redrawn_city.versions]
+    said = onegrid("city", "build", pack)[1]
+    assert "一直 ever since" in said
+    assert "自 from 2026-07-01" in said
 
 
 def test_compiled_packs_are_kept_where_the_user_keeps_caches(monkeypatch, tmp_path):

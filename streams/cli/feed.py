@@ -1,0 +1,67 @@
+"""`onegrid feed`: a file of reports into a gateway or a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from streams.cli import clustered, console
+from streams.inlets.feeding import Fed, OtherFileError, feed
+from streams.inlets.posting import HttpSender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def feed_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Reports, one JSON object a line.")],
+    to: Annotated[str, typer.Option("--to", help="http://HOST:PORT of a gateway, or kafka://HOST:PORT[,…].")],
+    rate: Annotated[float, typer.Option(min=0, help="Reports a second at most; 0: as fast as they are taken.")] = 0,
+    state: Annotated[
+        Path | None, typer.Option(help="Where it is kept how far the feed has come. FILE.feed.json if not said.")
+    ] = None,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Old reports, over 400 days, are meant to come (kafka:// only).")
+    ] = False,
+    as_json: clustered.Json = False,
+) -> None:
+    """Send a file of reports and count what was acknowledged; run it again to go on where it was broken off.
+
+    What is refused goes to STATE.refused.ndjson, and on a cluster to the dead letters. Exit 1 if anything was.
+
+    Example: onegrid feed out/week/reports.ndjson --to kafka://127.0.0.1:9092 --rate 300
+    """
+    place = state or file.with_name(f"{file.name}.feed.json")
+    kind = urlsplit(to).scheme
+    try:
+        with console.progress(quiet=as_json) as step:
+            if kind == "kafka":
+                fed = _to_kafka(file, to, place, rate, step, backfill=backfill)
+            elif kind in ("http", "https") and not backfill:
+                with HttpSender(to) as sender:
+                    fed = feed(file, sender, place, rate=rate, step=step)
+            else:
+                text = f"{to!r}; expected http://…, https://… or kafka://…" + " without --backfill" * backfill
+                raise typer.BadParameter(text, param_hint="--to")
+    except OtherFileError as error:
+        raise typer.BadParameter(str(error), param_hint="--state") from None
+    if as_json:
+        console.emit({"lines": fed.lines, "accepted": fed.accepted, "refused": fed.refused, "state": str(place)})
+    else:
+        console.out.print(
+            f"行 lines {fed.lines:,} · 已受 accepted {fed.accepted:,} · 拒收 refused {fed.refused:,}", highlight=False
+        )
+    raise typer.Exit(console.FINDINGS if fed.refused else console.DONE)
+
+
+def _to_kafka(
+    file: Path, to: str, state: Path, rate: float, step: Callable[[str, float], None], *, backfill: bool
+) -> Fed:
+    with clustered.extra():
+        from streams.hosts.kafka.sending import ReportSender  # noqa: PLC0415
+    settings = clustered.settings(urlsplit(to).netloc)
+    with ReportSender(settings, source=file.name, backfill=backfill) as sender:
+        return feed(file, sender, state, rate=rate, step=step)
