@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from packs import write_pack
+from redrawn import write_redrawn
 
 from grids.city import open_city
+
+pytest_plugins = ["servers"]
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +21,9 @@ def small_pack(tmp_path_factory):
 def small_city(small_pack):
     """The small city, fused once."""
     return open_city(small_pack)
+
+
+@pytest.fixture(scope="session")
+def redrawn_city(tmp_path_factory):
+    """The small city whose grid is drawn anew, both versions fused once."""
+    return open_city(write_redrawn(tmp_path_factory.mktemp("redrawn") / "city"))

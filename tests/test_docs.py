@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
-from grids import settings
+from grids import settings, telling
 from grids.duties import readable, receipts
 from streams import records
 from streams.inlets.gateway import problems
@@ -107,7 +107,19 @@ def test_every_reason_of_a_refusal_or_dead_letter_says_what_to_do():
     assert reasons - explained == set()
 
 
-@pytest.mark.parametrize("form", [settings.CityForm, settings.LayerForm, settings.Tier, settings.DuplicatesForm])
+@pytest.mark.parametrize(
+    "form",
+    [
+        settings.CityForm,
+        settings.LayerForm,
+        settings.Tier,
+        settings.DuplicatesForm,
+        telling.AlertsForm,
+        telling.Storm,
+        telling.Tell,
+        telling.Way,
+    ],
+)
 def test_every_key_of_a_packs_toml_files_is_explained(form):
     explained = set(re.findall(r"`\[*(\w+)", PACK))
     assert [name for name in form.__struct_fields__ if name not in explained] == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.whole
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,7 +49,7 @@ def test_a_day_of_the_demo_runs_from_the_wheel_and_its_sums_add_up(tmp_path):
     assert summary["pairs_one_lead"] + summary["pairs_backstop"] == summary["pairs"]
     assert summary["pairs_one_lead"] / summary["pairs"] >= 0.95
     assert summary["area_error"] < 1e-6
-    assert summary["refused_actions"] == 0
+    assert summary["refused_actions"] <= 0.001 * summary["actions"]
     assert len(summary["dead_letters"]) >= 5
     assert 0.5 < summary["on_time_rate"] < 1.0
     assert 0 < summary["median_minutes"]["report_to_dispatch"] < summary["median_minutes"]["report_to_close"]
