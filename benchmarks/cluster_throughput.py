@@ -98,7 +98,7 @@ class Watch(threading.Thread):
     def run(self) -> None:
         """Look until told that it is over."""
         while not self.over.wait(0.1):
-            total = sum(_counter(port, self._name) for port in self._ports)
+            total = sum(counter(port, self._name) for port in self._ports)
             self.seen.append((time.monotonic(), total))
 
     def until(self, wanted: float, patience_s: float = 900) -> float:
@@ -114,11 +114,15 @@ class Watch(threading.Thread):
         return (last[1] - warm[1]) / (last[0] - warm[0])
 
 
-def _counter(port: int, name: str) -> float:
+def counter(port: int, name: str, kind: str = "_total", **labels: str) -> float:
+    """Return the sum of a worker's counters of a name that have some labels; 0 if there is none yet."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}
-    return sum(one.value for one in families[name].samples if one.name == f"{name}_total") if name in families else 0
+    if name not in families:
+        return 0
+    found = (one for one in families[name].samples if one.name == name + kind)
+    return sum(one.value for one in found if labels.items() <= one.labels.items())
 
 
 def by_workers(

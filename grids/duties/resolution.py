@@ -68,11 +68,10 @@ class Decision:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the rows of one leaf can tell apart: facts, dates, cells and components named by themselves, whether they
-    ask who owns or maintains a component, and how small an area.
+    """What the rows of one leaf can tell apart: facts, dates, how small an area, cells and components by name.
 
-    Two places with the same `of`, components with the same `about`, on days with the same `interval` and with the
-    same `variables`, get the same decision.
+    `holders` says whether they ask who owns or maintains a component. Two places with the same `of`, components with
+    the same `about`, on days with the same `interval` and with the same `variables`, get the same decision.
     """
 
     variables: tuple[str, ...]
