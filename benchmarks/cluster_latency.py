@@ -11,12 +11,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.embedded import offer, reports
 from grids.city import demo_pack, open_city
@@ -31,22 +31,38 @@ class _Step(msgspec.Struct):
     cause: str
 
 
-def hear(broker: str, seen: dict[str, float], wanted: int) -> None:
-    """Note when the first step of each of so many reports arrives."""
-    consumer = Consumer({"bootstrap.servers": broker, "group.id": "bench", "fetch.wait.max.ms": 10})
-    consumer.assign([TopicPartition(TRANSITIONS, number, OFFSET_END) for number in range(PARTITIONS)])
-    while len(seen) < wanted:
-        for message in consumer.consume(500, 0.05):
-            if message.error() is None:
-                kind, _, name = msgspec.json.decode(message.value(), type=_Step).cause.partition(":")
-                if kind == "report":
-                    seen.setdefault(name, time.perf_counter())
-    consumer.close()
+class Ear(threading.Thread):
+    """Notes when the first step of each report arrives from the feed, from the moment at which it is made."""
 
+    def __init__(self, broker: str) -> None:
+        super().__init__(daemon=True)
+        self._heard: dict[str, float] = {}
+        self._consumer = Consumer({"bootstrap.servers": broker, "group.id": "bench", "fetch.wait.max.ms": 10})
+        ends = (TopicPartition(TRANSITIONS, number) for number in range(PARTITIONS))
+        self._consumer.assign(
+            [TopicPartition(one.topic, one.partition, self._consumer.get_watermark_offsets(one)[1]) for one in ends]
+        )
+        self.start()
 
-async def watch(broker: str, seen: dict[str, float], wanted: int) -> None:
-    """Hear on a thread, until all are there."""
-    await asyncio.to_thread(hear, broker, seen, wanted)
+    def run(self) -> None:
+        """Listen for as long as the program runs."""
+        while True:
+            for message in self._consumer.consume(500, 0.05):
+                if message.error() is None:
+                    kind, _, name = msgspec.json.decode(message.value(), type=_Step).cause.partition(":")
+                    if kind == "report":
+                        self._heard.setdefault(name, time.perf_counter())
+
+    def tell(self, seen: dict[str, float], wanted: int) -> None:
+        """Hand over what was heard since the last time, once it is so many."""
+        while len(self._heard) < wanted:
+            time.sleep(0.05)
+        heard, self._heard = self._heard, {}
+        seen.update(heard)
+
+    async def watch(self, seen: dict[str, float], wanted: int) -> None:
+        """Do so while other things go on."""
+        await asyncio.to_thread(self.tell, seen, wanted)
 
 
 def main() -> None:
@@ -61,7 +77,7 @@ def main() -> None:
         cluster = up(Path(folder), demo_pack(), workers=said.workers, partitions=PARTITIONS, step=lambda _, __: None)
         try:
             port = int(cluster.gateway.rpartition(":")[2])
-            watching = partial(watch, cluster.broker)
+            watching = Ear(cluster.broker).watch
             asyncio.run(offer(port, watching, batch[: said.rate * 5], said.rate // 2))  # connections, caches
             print(f"{'over HTTP, through the cluster':<34}{'median':>11}{'95 %':>11}{'99 %':>11}")
             asyncio.run(offer(port, watching, batch[said.rate * 5 :], said.rate))
