@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.cluster_throughput import Watch, counter
-from grids.city import demo_pack
+from grids.city import demo_pack, open_city
+from streams.cli.places import cache_dir
 from streams.envelope import Entry, seal
 from streams.ledger.kafka import Writer, partitions_of
 from streams.topics import REPORTS, partition_of, report_key
@@ -71,13 +73,19 @@ def resident_mb(pid: int) -> float:
 def takeover(brokers: Brokers, folder: Path, cases: int) -> None:
     """Print how long a worker takes to take over what another one has left."""
     settings = clean_topics(brokers.address, 1)
-    lines = [msgspec.json.decode(line) for line in lines_of(demo_pack(), 20_000)]
-    wanted = round(cases * 1.35)  # some are merged, some are no incidents, some are seen to on the spot
+    city, chance = open_city(demo_pack(), cache_dir()), random.Random(1)
+    spots = city.inner_points()
+    leaves = [leaf for leaf in city.rules.catalogue.leaves if leaf.startswith("E")]
+    wanted = round(cases * 1.02)  # a few are merged
 
     def reports(first: int, count: int) -> Iterable[tuple[datetime, dict[str, object]]]:
         for number in range(first, first + count):
-            report = lines[number % len(lines)]
-            yield datetime.now(UTC), {**report, "report_id": f"r{number}", "system_no": f"{number}"}
+            now = datetime.now(UTC)
+            lon, lat = spots[chance.randrange(len(spots))]
+            said = {"system": "bench", "system_no": f"{number}", "channel": "GRID_WORKER", "report_id": f"r{number}"}
+            kind = {"scheme": "city", "category": leaves[chance.randrange(len(leaves))]}
+            where = {"lon": float(lon), "lat": float(lat), "datum": "WGS84", "text": f"Bench street {number}"}
+            yield now, {**said, **kind, **where, "reported_at": now.isoformat()}
 
     put(settings, reports(0, wanted))
     with Workers(settings, [demo_pack()], folder) as workers:
