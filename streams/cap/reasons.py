@@ -44,8 +44,8 @@ def why(rules: Rules, case: Case, reason: str, language: str) -> str:
         return _WITHDRAWN[language].format(clock=clock)
     if second.endswith("%"):
         tier = tier_of(rules, case, reason)
-        names = [] if tier is None else [tier.name_zh if language == "zh" else tier.name_en]
-        return " · ".join((_USED[language].format(clock=clock, share=second), *names))
+        name = "" if tier is None else tier.name_zh if language == "zh" else tier.name_en
+        return " · ".join(filter(None, (_USED[language].format(clock=clock, share=second), name)))
     if reason == "REOPEN":
         return _REOPENED[language]
     return rules.form.states.get(reason, {}).get(language, reason)
