@@ -1,8 +1,8 @@
 """Signed confirmations: whether who confirms an alert knows the secret of its way, and says so now and once.
 
 A unit whose ways name a secret signs as it is written to (`streams/outlets/delivery/channels.py`): the header
-X-Onegrid-Signature holds `t=SECONDS,v1=HMAC-SHA256 of "SECONDS.NAME.BODY"` in hex. NAME is the id of the alert; where a
-CAP document confirms, perhaps many, it is the identifier of that document.
+X-Onegrid-Signature holds `t=SECONDS,v1=HMAC-SHA256 of "SECONDS.NAME.BODY"` in hex. NAME is the id of the alert; where
+a CAP document confirms, perhaps many, it is the identifier of that document.
 
 What was taken is kept in a file for as long as it could be played again, so that a restart forgets nothing.
 """

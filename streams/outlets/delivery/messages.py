@@ -45,10 +45,8 @@ def compose(unit: str, alerts: Sequence[Alert]) -> Message:
 
 
 def _document(name: str, alerts: Sequence[Alert]) -> str:
-    written = [alert for alert in alerts if alert.cap]  # logs of the first version hold alerts without
-    if len(written) > 1:
-        return digest(name, written)
-    return written[0].cap if written else ""
+    whole = [alert for alert in alerts if "<info>" in alert.cap]
+    return digest(name, whole) if len(whole) > 1 else alerts[-1].cap  # logs of the first version hold none
 
 
 def asked(effects: Effects, ways: Mapping[str, tuple[Way, ...]]) -> Iterator[tuple[str, int]]:
