@@ -137,11 +137,20 @@ def read_alerting(directory: Path, units: Units, problems: Problems) -> Alerting
 
 
 def check_alerting(alerting: Alerting, places: Places, problems: Problems) -> None:
-    """Note desks that are not known."""
+    """Note what a rule names that is not known, and a campaign that ends before it begins: it would never apply."""
+    zones = {zone.code for zone in places.zones}
     for number, tell in enumerate(alerting.form.tell):
-        for desk in tell.desks:
-            if desk not in places.desks:
-                problems.note("alerts.toml", 0, f"tell[{number}].desks", repr(desk), "a desk of city.toml")
+        for key, named, known, expected in (
+            ("desks", tell.desks, places.desks, "a desk of city.toml"),
+            ("areas", tell.areas, places.areas, "an area of areas.csv"),
+            ("zones", tell.zones, zones, "a zone of city.toml"),
+        ):
+            for one in named:
+                if one not in known:
+                    problems.note("alerts.toml", 0, f"tell[{number}].{key}", repr(one), expected)
+        if tell.effective_from and tell.effective_to and tell.effective_to <= tell.effective_from:
+            where = f"tell[{number}].effective_to"
+            problems.note("alerts.toml", 0, where, tell.effective_to.isoformat(), f"after {tell.effective_from}")
 
 
 def ladder(ways: int, following: str) -> tuple[Tier, ...]:
