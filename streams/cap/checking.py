@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from streams.cap.writing import NAMESPACE
+from streams.cap.writing import HEADLINE, NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,9 +44,6 @@ _REFERENCE = re.compile(rf"[^\s,<&]+,[^\s,<&]+,{_TIME.pattern}")
 _PAIR = re.compile(r"[-+]?\d+(\.\d+)?,[-+]?\d+(\.\d+)?")
 _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 """What may stand behind all elements of a document (§3.3.4.1)."""
-_HEADLINE = 160
-"""Characters of a headline that any display can show (§3.2.2)."""
-
 _CORNERS = 4
 """Pairs of a polygon at least: three corners, and the first one again."""
 
@@ -215,8 +212,8 @@ def advice(document: bytes) -> list[str]:
         expires, sent = text_of(info, "expires"), text_of(root, "sent")
         if expires and datetime.fromisoformat(expires) <= datetime.fromisoformat(sent):
             found.append(f"alert.info.expires: {expires}; better after it is sent")
-        if len(text_of(info, "headline")) > _HEADLINE:
-            found.append(f"alert.info.headline: {len(text_of(info, 'headline'))} characters; better {_HEADLINE}")
+        if len(text_of(info, "headline")) > HEADLINE:
+            found.append(f"alert.info.headline: {len(text_of(info, 'headline'))} characters; better {HEADLINE}")
     return found
 
 

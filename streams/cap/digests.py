@@ -11,6 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, unescape
 
+from streams.cap.writing import HEADLINE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -21,8 +23,6 @@ _SHAPES = 20
 
 _KINDS = 5
 """Sorts of events that a description counts one by one."""
-
-_HEADLINE = 160
 
 _INFO = re.compile(r"<info>.*?</info>", re.DOTALL)
 _AREA = re.compile(r"<area>.*?</area>", re.DOTALL)
@@ -91,7 +91,7 @@ def _info(info: str, number: int, alerts: Sequence[Alert], infos: Sequence[str],
     info = _AREA.sub(
         "", re.sub("<parameter>.*?</parameter>|<(instruction|expires)>.*?</\\1>", "", info, flags=re.DOTALL)
     )
-    info = _set(info, "headline", f"({len(cases)}) {unescape(gravest)}"[:_HEADLINE], escaped=False)
+    info = _set(info, "headline", f"({len(cases)}) {unescape(gravest)}"[:HEADLINE], escaped=False)
     info = _set(info, "description", description)
     if all(expires):
         info = info.replace("<senderName>", f"<expires>{max(expires)}</expires><senderName>")

@@ -23,7 +23,7 @@ _CLOCKS = {
         "HANDLE": "handling", "CHECK": "checking", "ANSWER": "answering", "HELP": "helping", "DISPUTE": "ruling",
     },
 }  # fmt: skip
-_USED = {"zh": "{clock}时限已用 {share}", "en": "{share} of the time for {clock} used"}
+_USED = {"zh": "{clock}时限已用 {share}", "en": "{share} of the {clock} time used"}
 _SILENT = {"zh": "下级预警逾时未确认", "en": "below, nobody has confirmed in time"}
 _WITHDRAWN = {"zh": "撤回：{clock}未超时", "en": "withdrawn: {clock} was in time"}
 _REOPENED = {"zh": "重新处理", "en": "taken up again"}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 
+HEADLINE = 160
+"""Characters of a headline that any display can show (§3.2.2 of the standard)."""
+
 SEVERITIES = {1: "Extreme", 2: "Severe", 3: "Moderate", 4: "Minor"}
 COLOURS = {1: "红 Red", 2: "橙 Orange", 3: "黄 Yellow", 4: "蓝 Blue"}
 _AT_ONCE = 2
@@ -133,9 +136,8 @@ def _info(city: City, case: Case, alert: Alert, language: str) -> Iterator[str]:
     if not over and (expires := _expires(city, case, alert)) is not None:
         yield _tag("expires", stamp(expires.astimezone(rules.calendar.zone)))
     yield _tag("senderName", rules.form.name_zh if language == "zh" else rules.form.name_en or rules.form.name_zh)
-    yield _tag(
-        "headline", " · ".join((*words, said[alert.kind], event or case.category or case.matter, place, reason))
-    )
+    headline = " · ".join((*words, said[alert.kind], event or case.category or case.matter, place, reason))
+    yield _tag("headline", headline if len(headline) <= HEADLINE else f"{headline[: HEADLINE - 1]}…")
     yield _tag("description", case.text or reason)
     if alert.ack_due is not None:
         due_by = alert.ack_due.astimezone(rules.calendar.zone)

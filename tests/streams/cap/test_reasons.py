@@ -28,7 +28,7 @@ def test_orders_of_supervision_say_what_is_late_and_which_order_it_is(scene):
     (order,) = scene.alerts
     assert order.reason == "HANDLE 150%"
     assert said(order, "headline").split(" · ")[-1] == "处置时限已用 150%"
-    assert said(order, "headline", 1).split(" · ")[-1] == "150% of the time for handling used"
+    assert said(order, "headline", 1).split(" · ")[-1] == "150% of the handling time used"
     assert parameters(order)["tier"] == "1"
 
 
@@ -74,6 +74,18 @@ def test_silence_below_disputes_ends_and_what_is_taken_back_are_told_in_words(sc
     assert all(faults(alert.cap.encode()) == [] for alert in scene.alerts)
 
 
+def test_a_headline_is_cut_where_displays_would_cut_it(tmp_path):
+    pack = write_pack(tmp_path / "city")
+    change(pack, "city.toml", 'mode = "auto"', 'mode = "manual"')
+    old = 'notify = "STREET", verb = "SUPERVISE", order = 1'
+    change(pack, "escalation.toml", old, f'{old}, name_zh = "{"长" * 200}", name_en = "{"long " * 40}"')
+    scene = Scene(open_city(pack))
+    scene.bring("HANDLING", "03-02 08:00")
+    scene.tick("03-02 16:00")
+    assert [len(said(scene.alerts[0], "headline", language)) for language in (0, 1)] == [160, 160]
+    assert said(scene.alerts[0], "headline").endswith("…")
+
+
 def test_a_packs_own_name_of_an_order_stands_in_the_headline(tmp_path):
     pack = write_pack(tmp_path / "city")
     change(pack, "city.toml", 'mode = "auto"', 'mode = "manual"')
@@ -83,4 +95,4 @@ def test_a_packs_own_name_of_an_order_stands_in_the_headline(tmp_path):
     scene.bring("HANDLING", "03-02 08:00")
     scene.tick("03-02 16:00")
     assert said(scene.alerts[0], "headline").endswith(" · 处置时限已用 150% · 一级督办")
-    assert said(scene.alerts[0], "headline", 1).endswith(" · 150% of the time for handling used · first order")
+    assert said(scene.alerts[0], "headline", 1).endswith(" · 150% of the handling time used · first order")
