@@ -135,7 +135,7 @@ def _play(
     host.snapshot()
     host.close()
     board = SqliteBoard(host.store.path)
-    found = figures(city.rules.calendar, board.all_cases(), start, end)
+    found = figures(board.all_cases(), start, end)
     counters = board.counters()
     summary = Summary(
         layers=len(city.rules.layers),

@@ -15,10 +15,13 @@ from streams.hosts.embedded.host import EmbeddedHost
 from streams.hosts.embedded.memory import settle
 from streams.inlets.gateway.alerts import add_alerts
 from streams.inlets.gateway.app import make_app
+from streams.inlets.gateway.measures import add_measures
 from streams.inlets.gateway.places import add_places
 from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.console import Live, add_console, street_shapes
 from streams.outlets.delivery.deliverer import Deliverer, one_log
+from streams.outlets.measures.names import names_of
+from streams.outlets.measures.room import Room
 from streams.outlets.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class Service:
         self._directory = directory
         self.engine = Engine(self._open, clock=clock, heard=self._hear)
         self._deliverer: Deliverer | None = None
+        self.room = Room(self.board, names_of(city.rules), directory, clock)
         self._followed: SqliteBoard | None = None
 
     def start(self) -> None:
@@ -140,6 +144,7 @@ def make_service_app(service: Service) -> FastAPI:
     app = make_app(service.engine, service.board, service.metrics, service.clock, calendar)
     add_alerts(app, service.engine, service.board, service.city, service.clock)
     add_places(app, service.city, service.clock)
+    add_measures(app, service.room)
     add_console(app, service.live, street_shapes(service.city), service.clock)
     return app
 
