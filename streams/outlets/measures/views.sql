@@ -24,11 +24,11 @@ SELECT *
 FROM incidents
 WHERE dispatched_at IS NOT NULL AND NOT self_handled;
 
--- Steps that are done; a handling clock ends with the last FINISH, not when a case is ended some other way.
+-- Steps that are done; handling ends with the last FINISH of the unit whose it was, not when a case ends otherwise.
 CREATE VIEW ended_clocks AS
 SELECT clocks.*
-FROM clocks JOIN (SELECT case_no FROM incidents) USING (case_no)
-WHERE ended IS NOT NULL AND (name <> 'HANDLE' OR ended = finished_at);
+FROM clocks JOIN (SELECT case_no, handle_unit FROM incidents WHERE NOT void) USING (case_no)
+WHERE ended IS NOT NULL AND (name <> 'HANDLE' OR (ended = finished_at AND unit = handle_unit));
 
 CREATE VIEW due_clocks AS
 SELECT clocks.*, late OR (running AND due < now) AS overdue
