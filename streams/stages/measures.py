@@ -7,7 +7,7 @@ incidents whose deadline falls into the window; those seen to on the spot are no
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -55,7 +55,15 @@ class Figures(msgspec.Struct, kw_only=True):
     outcomes: dict[str, int]
 
 
-def deadline_of(case: Case) -> tuple[Clock, datetime] | None:
+class Handled(Protocol):
+    """What of a case says who handles it and how that stands."""
+
+    clocks: list[Clock]
+    unit: str
+    finished_at: datetime | None
+
+
+def deadline_of(case: Handled) -> tuple[Clock, datetime] | None:
     """Return the handling clock that counts for a case and its deadline; None without one.
 
     It is that of the unit that holds the case, or where nobody does, of the last one that began.
@@ -68,7 +76,7 @@ def deadline_of(case: Case) -> tuple[Clock, datetime] | None:
     return last, last.due
 
 
-def duty_of(case: Case) -> Duty | None:
+def duty_of(case: Handled) -> Duty | None:
     """Return the handling that is owed for a case as it stands; None where it was never dispatched.
 
     Handled is what its last FINISH ended; work that is done anew, or was ended by force, is not handled.

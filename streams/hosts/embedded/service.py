@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from grids.telling import Way
     from streams.records import Effects
 
+_INBOX = "SELECT MAX(position) FROM inbox"
+
 HOST = "127.0.0.1"
 """Without keys the gateway listens on this machine only."""
 
@@ -53,13 +55,13 @@ class Service:
     ) -> None:
         self.city = city
         self.clock = clock
-        self.metrics = Metrics()
+        self.metrics = Metrics(city.rules.calendar, clock)
         self.live = Live(city.rules)
         self._heard = heard
         self._boards = threading.local()
         self._path: Path | None = None
         self._directory = directory
-        self.engine = Engine(self._open, clock=clock, heard=self._hear)
+        self.engine = Engine(self._open, clock=clock, heard=self._hear, took=self.metrics.seconds.observe)
         self._deliverer: Deliverer | None = None
         self.room = Room(self.board, names_of(city.rules), directory, clock)
         self._followed: SqliteBoard | None = None
@@ -70,6 +72,7 @@ class Service:
         assert self._path is not None
         self._followed = SqliteBoard(self._path, shared=True)
         read = one_log(self._followed.log.read)
+        self._watch()
         self._deliverer = Deliverer(self.city.rules.alerting, read, self._directory, self.clock, told=self._told)
         self._deliverer.start()
 
@@ -106,6 +109,24 @@ class Service:
         self.live.restore(host.store.cases(), board.counters(), board.count("dead_letters"))
         board.close()
         return host
+
+    def _watch(self) -> None:
+        """Show what waits: under the cluster's names, as one partition of each."""
+        for topic, ask in (("onegrid.reports", "SELECT MAX(position) FROM reports"), ("onegrid.desk", _INBOX)):
+            done = "routed" if topic == "onegrid.reports" else "applied"
+            self.metrics.watch(
+                "onegrid_lag_messages", "Messages waiting",
+                lambda ask=ask, done=done: self._waiting(ask, done),  # type: ignore[misc]
+                topic=topic, partition="0",
+            )  # fmt: skip
+
+    def _waiting(self, ask: str, done: str) -> float:
+        db = self.board().db
+        (end,), row = (
+            db.execute(ask).fetchone(),
+            db.execute("SELECT value FROM meta WHERE key = ?", (done,)).fetchone(),
+        )
+        return float((end or 0) - int(row[0] if row else 0))
 
     def _told(self, way: Way, outcome: str) -> None:
         self.metrics.told.labels(way.kind, outcome).inc()
