@@ -1,4 +1,4 @@
-"""A whole embedded service: engine, gateway, metrics and live page in one process on one loopback port."""
+"""A whole embedded service: engine, gateway, metrics and console in one process on one loopback port."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streams.inlets.gateway.app import make_app
 from streams.inlets.gateway.measures import add_measures
 from streams.inlets.gateway.places import add_places
 from streams.outlets.board.sqlite import SqliteBoard
-from streams.outlets.console import Live, add_console, street_shapes
+from streams.outlets.console import LOCAL, Console, Live, add_console
 from streams.outlets.delivery.deliverer import Deliverer, one_log
 from streams.outlets.measures.names import names_of
 from streams.outlets.measures.room import Room
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from fastapi import FastAPI
+    from starlette.requests import Request
 
     from grids.city import City
     from grids.telling import Way
+    from streams.outlets.console import User
     from streams.records import Effects
 
 _INBOX = "SELECT MAX(position) FROM inbox"
@@ -52,7 +54,9 @@ class Service:
         *,
         clock: Callable[[], datetime] = wall_clock,
         heard: Callable[[Effects], None] = lambda _effects: None,
+        user_of: Callable[[Request], User] = lambda _request: LOCAL,
     ) -> None:
+        """`user_of` says who looks at the console; without accounts that is whoever calls from this machine."""
         self.city = city
         self.clock = clock
         self.metrics = Metrics(city.rules.calendar, clock)
@@ -63,6 +67,7 @@ class Service:
         self._directory = directory
         self.engine = Engine(self._open, clock=clock, heard=self._hear, took=self.metrics.seconds.observe)
         self._deliverer: Deliverer | None = None
+        self.user_of = user_of
         self.room = Room(self.board, names_of(city.rules), directory, clock)
         self._followed: SqliteBoard | None = None
 
@@ -160,13 +165,18 @@ def ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 def make_service_app(service: Service) -> FastAPI:
-    """Build the web application of a service: gateway and live page."""
+    """Build the web application of a service: gateway and console."""
     calendar = service.city.rules.calendar
     app = make_app(service.engine, service.board, service.metrics, service.clock, calendar)
     add_alerts(app, service.engine, service.board, service.city, service.clock)
     add_places(app, service.city, service.clock)
     add_measures(app, service.room)
-    add_console(app, service.live, street_shapes(service.city), service.clock)
+    add_console(
+        app,
+        Console(
+            service.city, service.board, service.engine, service.clock, service.live, service.room, service.user_of
+        ),
+    )
     return app
 
 
