@@ -1,4 +1,4 @@
-"""What deploy/ gives Prometheus, Alertmanager and Grafana: rules tested by their own tools, queries run on the demo."""
+"""What deploy/ gives Prometheus, Alertmanager and Grafana: rules by their own tools, queries on the demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -19,6 +19,9 @@ from servers import need
 
 from grids.city import demo_pack
 from grids.rules import read_rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RULES = [DEPLOY / "prometheus" / name for name in ("recording.yml", "alerts.yml")]
 DASHBOARDS = ("city", "district", "pipeline")
@@ -191,7 +194,7 @@ def test_every_query_of_every_panel_returns_data_from_the_demo(demo, name):
 
 @pytest.mark.prometheus
 def test_no_metric_of_the_demo_has_more_series_than_its_labels_allow_a_city_of_twenty_districts(demo):
-    """Seven desks here; twenty districts, a city and four zones there: what has a desk grows by 25/7, nothing else."""
+    """Seven desks here; 20 districts, a city and 4 zones there: what has a desk grows by 25/7, nothing else does."""
     counts = {}
     for labels, value in demo.query('count by (__name__) ({__name__=~"onegrid.*"})'):
         has_desk = bool(demo.query(f'{labels["__name__"]}{{desk!=""}}')[:1])

@@ -13,10 +13,13 @@ from nicegui import ui
 from streams.outlets.console import users
 from streams.outlets.console.frame import case_link, frame, open_to, seat_of
 from streams.outlets.measures.asking import DIMENSIONS, Figure, Question
+from streams.outlets.measures.published import with_published
 from streams.outlets.measures.registry import LOW, MeasureError, registry
 from streams.outlets.measures.report import written
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
 
     from streams.outlets.console.context import Console
@@ -43,7 +46,21 @@ async def measures_page(console: Console, request: Request) -> None:
     seat = seat_of(console, request)
     with frame(seat, users.MEASURES):
         if open_to(seat, users.MEASURES):
-            await _draw(seat, request)
+            await _later(seat, lambda: _draw(seat, request))
+
+
+async def _later(seat: Seat, draw: Callable[[], Awaitable[None]]) -> None:
+    """Draw something once the page is seen: a week's facts may take seconds to work out the first time."""
+    box = ui.element("div").classes("w-full")
+
+    async def fill() -> None:
+        box.clear()
+        with box:
+            await draw()
+
+    with box:
+        ui.label(seat.t("计算中…", "Working it out …")).classes("og-empty")
+    ui.timer(0.05, fill, once=True)
 
 
 async def _draw(seat: Seat, request: Request) -> None:
@@ -52,17 +69,17 @@ async def _draw(seat: Seat, request: Request) -> None:
     by = asked.get("by", "desk") if asked.get("by", "desk") in _BY else "desk"
     days = asked.get("days", "7") if asked.get("days", "7") in _DAYS else "7"
     try:
-        asker = await asyncio.to_thread(room.asker)
+        asker = await asyncio.to_thread(room.soon)
     except MeasureError as error:
         ui.label(str(error)).classes("og-empty")
         return
     end = asker.facts.now.date() + timedelta(days=1)
     start = end - timedelta(days=int(days))
-    figures = await asyncio.to_thread(lambda: room.ask(Question(start, end)))
+    figures = await asyncio.to_thread(lambda: with_published(room.folder, asker.ask(Question(start, end))))
     trend = await asyncio.to_thread(
         lambda: room.ask(Question(end - timedelta(days=max(14, int(days))), end, (), "day", (measure,)))
     )
-    ranked = await asyncio.to_thread(lambda: room.ask(Question(start, end, (by,), "", (measure,))))
+    ranked = await asyncio.to_thread(lambda: asker.ask(Question(start, end, (by,), "", (measure,))))
 
     def go(**changed: str) -> None:
         ui.navigate.to("/measures?" + urlencode({"measure": measure, "by": by, "days": days, **changed}))
@@ -182,29 +199,34 @@ async def measure_cases(console: Console, request: Request) -> None:
     with frame(seat, users.MEASURES):
         if not open_to(seat, users.MEASURES):
             return
-        t, asked = seat.t, request.query_params
-        where = {name: asked[name] for name in DIMENSIONS if name in asked}
-        try:
-            days = [date.fromisoformat(asked.get(name, "")) for name in ("from", "to")]
-            asker = await asyncio.to_thread(console.room.asker)
-            found = await asyncio.to_thread(lambda: asker.cases(asked.get("measure", ""), days[0], days[1], where))
-        except ValueError as error:
-            ui.label(str(error)).classes("og-empty")
-            return
-        one = registry()[asked["measure"]]
-        named = " · ".join(seat.of(name, code) for name, code in where.items())
-        rows = "".join(
-            f"<tr><td class='w'><a href='{case_link(row['case_no'])}'>{escape(row['case_no'])}</a></td>"
-            f"<td class='w'>{row['at']:%Y-%m-%d %H:%M}</td><td>{escape(seat.of('unit', row['unit'] or ''))}</td>"
-            f"<td class='n'>{row['part']:,.6g}</td><td class='n'>{row['whole']:g}</td></tr>"
-            for row in found
-        )
-        heads = (t("案号", "Case"), t("时刻", "Moment"), t("单位", "Unit"), t("分子", "Part"), t("分母", "Whole"))
-        ui.html(
-            f"<h2 class='og-h2'>{escape(t(one.zh, one.en))} · {escape(named)} · {days[0]} – {days[1] - timedelta(days=1)}</h2>"
-            f"<p class='og-dim'>{escape(one.formula)}<br>{escape(one.cohort)}<br>{t(f'{len(found)} 件，拖累指标的在前', f'{len(found)} cases, those that spoil it first')}</p>"
-            "<div class='og-card og-scroll' style='max-height:calc(100vh - 230px)'><table class='og-table'><thead><tr>"
-            + "".join(f"<th{' class=n' if number > 2 else ''}>{head}</th>" for number, head in enumerate(heads))  # noqa: PLR2004 - numbers stand last
-            + f"</tr></thead><tbody>{rows}</tbody></table></div>",
-            sanitize=False,
-        )
+        await _later(seat, lambda: _cases(seat, request))
+
+
+async def _cases(seat: Seat, request: Request) -> None:
+    console = seat.console
+    t, asked = seat.t, request.query_params
+    where = {name: asked[name] for name in DIMENSIONS if name in asked}
+    try:
+        days = [date.fromisoformat(asked.get(name, "")) for name in ("from", "to")]
+        asker = await asyncio.to_thread(console.room.soon)
+        found = await asyncio.to_thread(lambda: asker.cases(asked.get("measure", ""), days[0], days[1], where))
+    except ValueError as error:
+        ui.label(str(error)).classes("og-empty")
+        return
+    one = registry()[asked["measure"]]
+    named = " · ".join(seat.of(name, code) for name, code in where.items())
+    rows = "".join(
+        f"<tr><td class='w'><a href='{case_link(row['case_no'])}'>{escape(row['case_no'])}</a></td>"
+        f"<td class='w'>{row['at']:%Y-%m-%d %H:%M}</td><td>{escape(seat.of('unit', row['unit'] or ''))}</td>"
+        f"<td class='n'>{row['part']:,.6g}</td><td class='n'>{row['whole']:g}</td></tr>"
+        for row in found
+    )
+    heads = (t("案号", "Case"), t("时刻", "Moment"), t("单位", "Unit"), t("分子", "Part"), t("分母", "Whole"))
+    ui.html(
+        f"<h2 class='og-h2'>{escape(t(one.zh, one.en))} · {escape(named)} · {days[0]} – {days[1] - timedelta(days=1)}</h2>"
+        f"<p class='og-dim'>{escape(one.formula)}<br>{escape(one.cohort)}<br>{t(f'{len(found)} 件，拖累指标的在前', f'{len(found)} cases, those that spoil it first')}</p>"
+        "<div class='og-card og-scroll' style='max-height:calc(100vh - 230px)'><table class='og-table'><thead><tr>"
+        + "".join(f"<th{' class=n' if number > 2 else ''}>{head}</th>" for number, head in enumerate(heads))  # noqa: PLR2004 - numbers stand last
+        + f"</tr></thead><tbody>{rows}</tbody></table></div>",
+        sanitize=False,
+    )

@@ -7,17 +7,18 @@ who asks for a page before that is told to come again in a second.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from streams.outlets.console.mapping import MapError, Maps
+from streams.outlets.measures.registry import MeasureError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,6 +81,8 @@ async def _make(console: Console, late: _Late, stack: AsyncExitStack) -> None:
         _log.exception("console failed", error=repr(error))
         raise
     late.inner = _Guarded(inner, console.city.rules.form.tiles)
+    with suppress(MeasureError):  # nothing was reported yet
+        await asyncio.to_thread(console.room.asker)  # so that the first who looks does not wait
 
 
 def _pages(console: Console) -> FastAPI:
@@ -134,6 +137,3 @@ class _Guarded:
             await send(message)
 
         await self._app(scope, receive, guarded)
-
-
-__all__ = ["Request", "add_console"]

@@ -34,38 +34,38 @@ def add_pages(app: FastAPI, console: Console) -> None:
 
 
 def _pages() -> None:
-    @ui.page("/")
+    @ui.page("/", response_timeout=30)
     def at_wall(request: Request) -> None:
         wall(_held[0], request)
 
-    @ui.page("/intake")
+    @ui.page("/intake", response_timeout=30)
     def at_intake(request: Request) -> None:
         intake(_held[0], request)
 
-    @ui.page("/duty")
+    @ui.page("/duty", response_timeout=30)
     def at_duty(request: Request) -> None:
         duty(_held[0], request)
 
-    @ui.page("/case/{case_no}")
+    @ui.page("/case/{case_no}", response_timeout=30)
     def at_case(request: Request, case_no: str) -> None:
         case_page(_held[0], request, case_no)
 
-    @ui.page("/duties")
+    @ui.page("/duties", response_timeout=30)
     def at_duties(request: Request) -> None:
         duties_page(_held[0], request)
 
-    @ui.page("/grid")
+    @ui.page("/grid", response_timeout=30)
     def at_grid(request: Request) -> None:
         grid_page(_held[0], request)
 
-    @ui.page("/measures")
+    @ui.page("/measures", response_timeout=30)
     async def at_measures(request: Request) -> None:
         await measures_page(_held[0], request)
 
-    @ui.page("/measures/cases")
+    @ui.page("/measures/cases", response_timeout=30)
     async def at_measure_cases(request: Request) -> None:
         await measure_cases(_held[0], request)
 
-    @ui.page("/quality")
+    @ui.page("/quality", response_timeout=30)
     def at_quality(request: Request) -> None:
         quality_page(_held[0], request)

@@ -100,7 +100,7 @@ def _suspects(seat: Seat) -> None:
         )
         parts.append(f"<tr><td class='w'>{escape(t(*names))}</td><td class='n'>{count:,}</td><td>{links}</td></tr>")
     try:
-        located = seat.console.room.asker().table(_BY_CHANNEL)
+        located = seat.console.room.soon().table(_BY_CHANNEL)
     except MeasureError:
         located = []
     by_channel = "".join(

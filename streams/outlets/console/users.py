@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.stages.desk.authority import Asked, roles
-from streams.stages.desk.lifecycle import BY_STATE, VERBS
+from streams.stages.desk.authority import Asked, NotAllowedError, check_state, independent, roles
+from streams.stages.desk.lifecycle import VERBS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,6 +50,8 @@ class User:
         return not self.desks or desk in self.desks
 
 
+_CHECKS = ("CHECK_PASS", "CHECK_FAIL")
+
 LOCAL = User("local")
 """Who calls from this machine where no key is configured."""
 
@@ -70,14 +72,15 @@ def choices(rules: Rules, case: Case, user: User, at: datetime) -> list[Choice]:
     units = [user.unit] if user.unit else _units(rules, case, at)
     found = []
     for verb in VERBS:
-        rule = BY_STATE.get((case.state, verb))
-        if rule is None:
+        try:
+            rule = check_state(case, verb)
+        except NotAllowedError:
             continue
         for unit in units:
             held = _held(rules, case, verb, unit, at)
             if user.roles is not None:
                 held &= user.roles
-            if held & rule.by:
+            if held & rule.by and (verb not in _CHECKS or independent(rules, case.unit, unit)):
                 found.append(Choice(verb, unit, rule.reason, rule.payload))
                 break
     return found

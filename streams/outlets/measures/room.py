@@ -51,6 +51,18 @@ class Room:
             self._made = self._clock().timestamp()
             return self._asker
 
+    def soon(self) -> Asker:
+        """Return the measures as they were last worked out, and have them worked out again behind whoever asks.
+
+        For pages that must not wait; only the first one does.
+        """
+        if self._asker is None:
+            return self.asker()
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+            threading.Thread(target=self.asker, name="onegrid-measures", daemon=True).start()
+        return self._asker
+
     def ask(self, question: Question, position: int | None = None) -> list[Figure]:
         """Return figures as they are now, published months as they were published; or those of a position."""
         if position is None:
