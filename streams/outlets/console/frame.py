@@ -71,7 +71,7 @@ class Seat(NamedTuple):
 
     def words(self, text: str) -> str:
         """Return a line of a receipt with what is still a code in it put into words."""
-        return " ".join(self.method(part) if part in METHODS else part for part in text.split(" "))
+        return " ".join(self.t(*_WORDS[part]) if part in _WORDS else part for part in text.split(" "))
 
     def channel(self, channel: str) -> str:
         """Return a channel's name."""
@@ -180,6 +180,8 @@ CLOCKS = {
     "SIGN": ("签收", "Sign"), "HANDLE": ("处置", "Handle"), "HELP": ("支援", "Help"), "CHECK": ("核查", "Check"),
     "VERIFY": ("核实", "Verify"), "DISPUTE": ("裁定", "Rule"), "ACK": ("确认告警", "Confirm the alert"),
 }  # fmt: skip
+LEVELS = {"STREET": ("街道", "the street"), "DISTRICT": ("区", "the district"), "CITY": ("市", "the city")}
+_WORDS = {**METHODS, **LEVELS}
 CHANNELS = {
     "GRID_WORKER": ("网格员", "grid worker"), "HOTLINE": ("热线", "hotline"), "PUBLIC_APP": ("公众应用", "public app"),
     "VIDEO": ("视频", "video"), "SENSOR": ("传感器", "sensor"), "INSPECTION": ("巡查", "inspection"), "LEADER": ("领导交办", "leader"),
