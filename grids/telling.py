@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -82,22 +82,27 @@ class Storm(Form, frozen=True):
     """When many alerts are told together: one message in `minutes` for each cell and category.
 
     Where that would be more than `street_from` messages to one unit in that time it is one for each street, and where
-    that would be more than `desk_from` one for all.
+    that would be more than `desk_from` one for all. Severity 1 and 2 are not among these: so many as `grave_alone` of
+    them in that time go at once, each by itself, and beyond that those of `grave_s` seconds together.
     """
 
     minutes: NotNegative = 5
-    street_from: Counted = 10
-    desk_from: Counted = 20
+    street_from: Counted = 5
+    desk_from: Counted = 8
+    grave_alone: Annotated[int, msgspec.Meta(ge=0)] = 3
+    grave_s: Annotated[float, msgspec.Meta(ge=0, le=0.8)] = 0.7
 
 
 class AlertsForm(Form, frozen=True):
     """alerts.toml. `sender` names the system in CAP documents.
 
+    Documents are Private to whom they are addressed; with a `restriction` they are Restricted, and say it.
     A neighbour is told of what happens within `near_m` metres of its ground; 0 tells none. `category` gives the CAP
     category of city categories by their beginnings, the longest first.
     """
 
     sender: str = ""
+    restriction: str = ""
     near_m: NotNegative = 200
     tell: tuple[Tell, ...] = ()
     category: dict[str, CapCategory] = msgspec.field(default_factory=dict)
@@ -132,11 +137,20 @@ def read_alerting(directory: Path, units: Units, problems: Problems) -> Alerting
 
 
 def check_alerting(alerting: Alerting, places: Places, problems: Problems) -> None:
-    """Note desks that are not known."""
+    """Note what a rule names that is not known, and a campaign that ends before it begins: it would never apply."""
+    zones = {zone.code for zone in places.zones}
     for number, tell in enumerate(alerting.form.tell):
-        for desk in tell.desks:
-            if desk not in places.desks:
-                problems.note("alerts.toml", 0, f"tell[{number}].desks", repr(desk), "a desk of city.toml")
+        for key, named, known, expected in (
+            ("desks", tell.desks, places.desks, "a desk of city.toml"),
+            ("areas", tell.areas, places.areas, "an area of areas.csv"),
+            ("zones", tell.zones, zones, "a zone of city.toml"),
+        ):
+            for one in named:
+                if one not in known:
+                    problems.note("alerts.toml", 0, f"tell[{number}].{key}", repr(one), expected)
+        if tell.effective_from and tell.effective_to and tell.effective_to <= tell.effective_from:
+            where = f"tell[{number}].effective_to"
+            problems.note("alerts.toml", 0, where, tell.effective_to.isoformat(), f"after {tell.effective_from}")
 
 
 def ladder(ways: int, following: str) -> tuple[Tier, ...]:

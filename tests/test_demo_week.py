@@ -13,7 +13,7 @@ from cap_tools.models import Reference
 from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.parsers import XmlParser
 
-from streams.cap.checking import faults
+from streams.cap.checking import advice, faults
 from streams.hosts.embedded.store import FILE
 from streams.outlets.board.sqlite import SqliteBoard
 
@@ -42,6 +42,7 @@ def test_every_document_of_the_demo_week_is_valid_and_another_project_reads_it(w
         after = found[-1].alert_id
         for alert in found:
             assert faults(alert.cap.encode()) == [], alert.alert_id
+            assert advice(alert.cap.encode()) == [], alert.alert_id
             read = XmlParser(context=context).from_string(alert.cap, OtherAlert)
             assert read.identifier == alert.alert_id
             sent[alert.alert_id] = (read.sender, read.sent)

@@ -1,18 +1,20 @@
 """Checking a CAP 1.2 document against the rules of the standard: which elements, in which order, with which content.
 
-From the element tables of Common Alerting Protocol Version 1.2 (OASIS, 1 July 2010), §3.2, and its schema, §3.4. The
-parser refuses entities, document types and documents that are too large, so nothing that is read can blow up.
+From the element tables of Common Alerting Protocol Version 1.2 (OASIS, 1 July 2010), §3.2, and its schema, §3.4. What
+the standard demands is a fault where it is missing; what it only advises is told apart, so that nobody is refused for
+it. The parser refuses entities, document types and documents that are too large, so nothing that is read can blow up.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from streams.cap.writing import NAMESPACE
+from streams.cap.writing import HEADLINE, NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +41,9 @@ _MANY = 10_000
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d")
 _NAME = re.compile(r"[^\s,<&]+")
 _REFERENCE = re.compile(rf"[^\s,<&]+,[^\s,<&]+,{_TIME.pattern}")
-_PAIR = re.compile(r"-?\d+(\.\d+)?,-?\d+(\.\d+)?")
+_PAIR = re.compile(r"[-+]?\d+(\.\d+)?,[-+]?\d+(\.\d+)?")
+_SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+"""What may stand behind all elements of a document (§3.3.4.1)."""
 _CORNERS = 4
 """Pairs of a polygon at least: three corners, and the first one again."""
 
@@ -52,21 +56,46 @@ def _is(pattern: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.fullmatch(text) is not None
 
 
+def _time(text: str) -> bool:
+    """Say whether a text is a moment as CAP writes it (§3.3.2): real, to the second, its offset in digits."""
+    if _TIME.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _references(text: str) -> bool:
-    return bool(text.split()) and all(_REFERENCE.fullmatch(one) for one in text.split())
+    """Say whether a text is a list of `sender,identifier,sent`."""
+    found = text.split()
+    return bool(found) and all(_REFERENCE.fullmatch(one) and _time(one.rsplit(",", 1)[1]) for one in found)
+
+
+def _on_globe(pair: str) -> bool:
+    """Say whether a text is `lat,lon` in degrees (WGS-84)."""
+    if _PAIR.fullmatch(pair) is None:
+        return False
+    lat, lon = map(float, pair.split(","))
+    return abs(lat) <= 90 and abs(lon) <= 180  # noqa: PLR2004 - degrees
 
 
 def _polygon(text: str) -> bool:
-    """Say whether a text is a closed ring of `lat,lon` pairs on the globe (WGS-84)."""
+    """Say whether a text is a closed ring of `lat,lon` pairs."""
     pairs = text.split()
-    if len(pairs) < _CORNERS or pairs[0] != pairs[-1] or not all(_PAIR.fullmatch(pair) for pair in pairs):
-        return False
-    return all(abs(float(lat)) <= 90 and abs(float(lon)) <= 180 for lat, lon in (p.split(",") for p in pairs))  # noqa: PLR2004 - degrees
+    return len(pairs) >= _CORNERS and pairs[0] == pairs[-1] and all(map(_on_globe, pairs))
 
 
 def _circle(text: str) -> bool:
+    """Say whether a text is a `lat,lon` pair and a radius in kilometres."""
     centre, _, radius = text.partition(" ")
-    return _PAIR.fullmatch(centre) is not None and re.fullmatch(r"\d+(\.\d+)?", radius) is not None
+    return _on_globe(centre) and re.fullmatch(r"\d+(\.\d+)?", radius) is not None
+
+
+def _quoted(text: str) -> bool:
+    """Say whether a text is a list of names parted by blanks, those with blanks inside in quotation marks."""
+    return re.fullmatch(r'\s*(("[^"]+"|[^\s"]+)(\s+|$))+', text) is not None
 
 
 def _some(text: str) -> bool:
@@ -83,17 +112,17 @@ _RESPONSES = (
 _ALERT = (
     Part("identifier", 1, 1, _is(_NAME)),
     Part("sender", 1, 1, _is(_NAME)),
-    Part("sent", 1, 1, _is(_TIME)),
+    Part("sent", 1, 1, _time),
     Part("status", 1, 1, _one_of("Actual", "Exercise", "System", "Test", "Draft")),
     Part("msgType", 1, 1, _one_of("Alert", "Update", "Cancel", "Ack", "Error")),
     Part("source", 0, 1),
     Part("scope", 1, 1, _one_of("Public", "Restricted", "Private")),
     Part("restriction", 0, 1, _some),
-    Part("addresses", 0, 1, _some),
+    Part("addresses", 0, 1, _quoted),
     Part("code", 0, _MANY),
     Part("note", 0, 1),
     Part("references", 0, 1, _references),
-    Part("incidents", 0, 1, _some),
+    Part("incidents", 0, 1, _quoted),
     Part("info", 0, _MANY),
 )
 _INFO = (
@@ -106,9 +135,9 @@ _INFO = (
     Part("certainty", 1, 1, _one_of("Observed", "Likely", "Possible", "Unlikely", "Unknown")),
     Part("audience", 0, 1),
     Part("eventCode", 0, _MANY),
-    Part("effective", 0, 1, _is(_TIME)),
-    Part("onset", 0, 1, _is(_TIME)),
-    Part("expires", 0, 1, _is(_TIME)),
+    Part("effective", 0, 1, _time),
+    Part("onset", 0, 1, _time),
+    Part("expires", 0, 1, _time),
     Part("senderName", 0, 1),
     Part("headline", 0, 1),
     Part("description", 0, 1),
@@ -119,22 +148,23 @@ _INFO = (
     Part("resource", 0, _MANY),
     Part("area", 0, _MANY),
 )
+_NUMBER = _is(re.compile(r"[-+]?\d+(\.\d+)?"))
 _PAIR_PARTS = (Part("valueName", 1, 1, _some), Part("value", 1, 1))
 _AREA = (
     Part("areaDesc", 1, 1, _some),
     Part("polygon", 0, _MANY, _polygon),
     Part("circle", 0, _MANY, _circle),
     Part("geocode", 0, _MANY),
-    Part("altitude", 0, 1),
-    Part("ceiling", 0, 1),
+    Part("altitude", 0, 1, _NUMBER),
+    Part("ceiling", 0, 1, _NUMBER),
 )
 _RESOURCE = (
-    Part("resourceDesc", 1, 1),
-    Part("mimeType", 1, 1),
+    Part("resourceDesc", 1, 1, _some),
+    Part("mimeType", 1, 1, _is(re.compile(r"[\w.+-]+/[\w.+-]+(;.*)?"))),
     Part("size", 0, 1, _is(re.compile(r"\d+"))),
     Part("uri", 0, 1),
     Part("derefUri", 0, 1),
-    Part("digest", 0, 1),
+    Part("digest", 0, 1, _is(re.compile(r"[0-9A-Fa-f]{40}"))),
 )
 _INSIDE = {
     "info": _INFO,
@@ -168,6 +198,25 @@ def faults(document: bytes) -> list[str]:
     return [*_within("alert", root, _ALERT), *_together(root)]
 
 
+def advice(document: bytes) -> list[str]:
+    """Return what a valid document lacks of what the standard advises, each with its place. Raises CapError."""
+    root = parse(document)
+    kind, found = text_of(root, "msgType"), []
+    if kind == "Error" and not text_of(root, "note"):
+        found.append("alert.note: nothing; better why, in an Error")
+    if text_of(root, "status") == "Exercise" and not text_of(root, "note"):
+        found.append("alert.note: nothing; better which exercise it is")
+    if kind in ("Alert", "Update") and root.find(f"{{{NAMESPACE}}}info") is None:
+        found.append("alert.info: nothing; better at least one")
+    for info in root.iterfind(f"{{{NAMESPACE}}}info"):
+        expires, sent = text_of(info, "expires"), text_of(root, "sent")
+        if expires and datetime.fromisoformat(expires) <= datetime.fromisoformat(sent):
+            found.append(f"alert.info.expires: {expires}; better after it is sent")
+        if len(text_of(info, "headline")) > HEADLINE:
+            found.append(f"alert.info.headline: {len(text_of(info, 'headline'))} characters; better {HEADLINE}")
+    return found
+
+
 def text_of(element: Element, name: str) -> str:
     """Return the text of the first child of a name; empty if there is none."""
     return (element.findtext(f"{{{NAMESPACE}}}{name}") or "").strip()
@@ -179,12 +228,16 @@ def _within(where: str, element: Element, parts: tuple[Part, ...]) -> Iterator[s
     counts = dict.fromkeys(names, 0)
     furthest = 0
     for child in element:
+        if child.tag == _SIGNATURE and where == "alert":
+            furthest = len(names)
+            continue
         name = child.tag.removeprefix(f"{{{NAMESPACE}}}") if isinstance(child.tag, str) else ""
         if name not in counts:
             yield f"{where}: {child.tag}; expected one of {' '.join(names)}"
             continue
         if names.index(name) < furthest:
-            yield f"{where}.{name}: stands behind {names[furthest]}; expected the order of the standard"
+            behind = "the signature" if furthest == len(names) else names[furthest]
+            yield f"{where}.{name}: stands behind {behind}; expected the order of the standard"
         furthest = max(furthest, names.index(name))
         counts[name] += 1
         part = parts[names.index(name)]
@@ -207,9 +260,6 @@ def _together(root: Element) -> Iterator[str]:
         yield "alert.restriction: nothing; expected a restriction where the scope is Restricted"
     if kind in _ANSWERS and not text_of(root, "references"):
         yield f"alert.references: nothing; expected what this {kind} speaks of"
-    if kind == "Error" and not text_of(root, "note"):
-        yield "alert.note: nothing; expected why, in an Error"
-    if text_of(root, "status") == "Exercise" and not text_of(root, "note"):
-        yield "alert.note: nothing; expected which exercise it is"
-    if kind in ("Alert", "Update") and root.find(f"{{{NAMESPACE}}}info") is None:
-        yield "alert.info: nothing; expected at least one"
+    for area in root.iter(f"{{{NAMESPACE}}}area"):
+        if text_of(area, "ceiling") and not text_of(area, "altitude"):
+            yield "alert.info.area.ceiling: without altitude; expected both"

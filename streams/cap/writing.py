@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grids.catalogue import CITY
+from grids.worktime import parse_limit
+from streams.cap.reasons import tier_of, why
 from streams.stages.desk.lifecycle import ENDS
+from streams.stages.measures import deadline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from streams.records import Alert, Case
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
+
+HEADLINE = 160
+"""Characters of a headline that any display can show (§3.2.2 of the standard)."""
 
 SEVERITIES = {1: "Extreme", 2: "Severe", 3: "Moderate", 4: "Minor"}
 COLOURS = {1: "红 Red", 2: "橙 Orange", 3: "黄 Yellow", 4: "蓝 Blue"}
@@ -34,7 +40,11 @@ _KINDS = {
     "zh": {"ALERT": "告警", "UPDATE": "更新", "CANCEL": "解除", "Exercise": "演练", "Test": "测试"},
     "en": {"ALERT": "Alert", "UPDATE": "Update", "CANCEL": "All clear", "Exercise": "EXERCISE", "Test": "TEST"},
 }
-_DONE = {"zh": "请确认收到", "en": "please confirm"}
+_CONFIRM = {"zh": "请于 {} 前确认收到", "en": "Please confirm by {}"}
+_NOTES = {
+    "Exercise": "演练，请勿当真 This is an exercise: act as if it were real, and harm nobody",
+    "Test": "技术测试，请忽略 A technical test: to be ignored",
+}
 
 
 def sender_of(city: City) -> str:
@@ -59,11 +69,10 @@ def document(city: City, case: Case, alert: Alert) -> str:
         _tag("sent", stamp(alert.sent_at.astimezone(zone))),
         _tag("status", alert.status),
         _tag("msgType", alert.kind.capitalize()),
-        _tag("scope", "Private"),
-        _tag("addresses", alert.unit),
+        *_scope(city, alert.unit),
     ]
-    if alert.status != "Actual":
-        parts.append(_tag("note", "演练，请勿当真 This is an exercise: act as if it were real, and harm nobody"))
+    if alert.status in _NOTES:
+        parts.append(_tag("note", _NOTES[alert.status]))
     if references:
         parts.append(_tag("references", references))
     parts.append(_tag("incidents", case.case_no))
@@ -86,13 +95,21 @@ def answer(city: City, kind: str, identifier: str, to: str, reference: str, at: 
             _tag("sent", stamp(at.astimezone(city.rules.calendar.zone))),
             _tag("status", "Actual"),
             _tag("msgType", kind),
-            _tag("scope", "Private"),
-            _tag("addresses", to),
+            *_scope(city, to),
             _tag("note", note),
             _tag("references", reference) if reference else "",
             "</alert>",
         )
     )
+
+
+def _scope(city: City, to: str) -> Iterator[str]:
+    """Write for whom a document is: the addressee alone, or as far as the pack's restriction lets it go."""
+    restriction = city.rules.alerting.form.restriction
+    yield _tag("scope", "Restricted" if restriction else "Private")
+    if restriction:
+        yield _tag("restriction", restriction)
+    yield _tag("addresses", f'"{to}"' if " " in to else to)
 
 
 def _info(city: City, case: Case, alert: Alert, language: str) -> Iterator[str]:
@@ -102,7 +119,7 @@ def _info(city: City, case: Case, alert: Alert, language: str) -> Iterator[str]:
     over = alert.kind == "CANCEL" or case.state in ENDS
     said = _KINDS[language]
     words = [] if alert.status == "Actual" else [said[alert.status]]
-    place = _area_name(city, case, language)
+    place, reason = _area_name(city, case, language), why(city.rules, case, alert.reason, language)
     yield "<info>"
     yield _tag("language", _TAGS[language])
     yield _tag("category", rules.alerting.form.cap_category(case.category))
@@ -116,16 +133,16 @@ def _info(city: City, case: Case, alert: Alert, language: str) -> Iterator[str]:
     yield _tag("effective", stamp(alert.sent_at.astimezone(rules.calendar.zone)))
     if case.occurred_at is not None:
         yield _tag("onset", stamp(case.occurred_at.astimezone(rules.calendar.zone)))
-    due = [clock.due for clock in case.clocks if clock.due is not None and clock.ended is None]
-    if due and not over:
-        yield _tag("expires", stamp(max(min(due), alert.sent_at).astimezone(rules.calendar.zone)))
+    if not over and (expires := _expires(city, case, alert)) is not None:
+        yield _tag("expires", stamp(expires.astimezone(rules.calendar.zone)))
     yield _tag("senderName", rules.form.name_zh if language == "zh" else rules.form.name_en or rules.form.name_zh)
-    yield _tag("headline", " · ".join((*words, said[alert.kind], event or case.category or case.matter, place)))
-    yield _tag("description", case.text or alert.reason)
+    headline = " · ".join((*words, said[alert.kind], event or case.category or case.matter, place, reason))
+    yield _tag("headline", headline if len(headline) <= HEADLINE else f"{headline[: HEADLINE - 1]}…")
+    yield _tag("description", case.text or reason)
     if alert.ack_due is not None:
-        due_by = stamp(alert.ack_due.astimezone(rules.calendar.zone))
-        yield _tag("instruction", f"{_DONE[language]} {due_by}")
-    for name, value in _parameters(case, alert):
+        due_by = alert.ack_due.astimezone(rules.calendar.zone)
+        yield _tag("instruction", _CONFIRM[language].format(f"{due_by:%Y-%m-%d %H:%M:%S}"))
+    for name, value in _parameters(city, case, alert, language):
         yield f"<parameter>{_tag('valueName', name)}{_tag('value', value)}</parameter>"
     yield from _area(city, case, place)
     yield "</info>"
@@ -135,18 +152,34 @@ def _urgency(case: Case, alert: Alert) -> str:
     return "Immediate" if alert.severity <= _AT_ONCE else _URGENCIES[case.urgency]
 
 
-def _parameters(case: Case, alert: Alert) -> Iterable[tuple[str, str]]:
-    receipt = case.receipt
+def _expires(city: City, case: Case, alert: Alert) -> datetime | None:
+    """Return until when a document holds: the deadline for handling, or what it will be; none once that is past.
+
+    An alert about an overdue case would be over before it is read; it holds until it is updated or cancelled.
+    """
+    found = deadline_of(case)
+    due = found[1] if found is not None else None
+    if due is None and case.limit:
+        due = city.rules.calendar.due(alert.sent_at, parse_limit(case.limit))
+    return due if due is not None and due > alert.sent_at else None
+
+
+def _parameters(city: City, case: Case, alert: Alert, language: str) -> Iterable[tuple[str, str]]:
+    tier = tier_of(city.rules, case, alert.reason)
+    receipt, zone = case.receipt, city.rules.calendar.zone
+    lead = case.unit or receipt.lead
+    unit = city.rules.units.by_code.get(lead)
     found = (
         ("case", case.case_no),
-        ("lead", case.unit or receipt.lead),
+        ("lead", lead),
+        ("leadName", "" if unit is None else unit.name_zh if language == "zh" else unit.name_en or unit.name_zh),
         ("cooperate", " ".join(receipt.cooperate)),
         ("supervise", " ".join(receipt.supervise)),
         ("level", alert.level),
         ("reason", alert.reason),
-        ("tier", str(case.flags.get("escalated", 0))),
+        ("tier", str(tier.order) if tier is not None and tier.order else ""),
         ("colour", COLOURS[alert.severity]),
-        ("ackDue", alert.ack_due.isoformat() if alert.ack_due is not None else ""),
+        ("ackDue", stamp(alert.ack_due.astimezone(zone)) if alert.ack_due is not None else ""),
         ("receipt", receipt.receipt_id),
     )
     return [(name, value) for name, value in found if value]

@@ -170,11 +170,11 @@ class Reader:
         """
         try:
             if start != self._next:
-                self._consumer.seek(self._place, start)
+                self._seek(start)
             while (at := self._consumer.position(self._place)) < end:
                 for message in self._consumer.poll(_SILENCE_MS, max_records=1).get(self._place, ()):
                     if message.offset >= end:
-                        self._consumer.seek(self._place, message.offset)
+                        self._seek(message.offset)
                         return
                     self._next = message.offset + 1
                     yield message
@@ -182,6 +182,10 @@ class Reader:
                     raise AwayError(f"{self._place}: nothing came for {_SILENCE_MS} ms, at {at} of {end}")
         except KafkaError as error:
             raise AwayError(f"{self._place}: {error!r}") from error
+
+    def _seek(self, offset: int) -> None:
+        self._consumer.seek(self._place, offset)
+        self._next = offset
 
 
 def partitions_of(client: Mapping[str, Any], topic: str) -> int:

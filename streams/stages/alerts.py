@@ -7,7 +7,7 @@ rule; escalation orders go to whom their tier names; when the case ends, what wa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from streams.records import Alert
 from streams.stages.desk.lifecycle import DISPUTED, ENDS, EVALUATED, FILED
@@ -118,6 +118,13 @@ def _all_told(case: Case) -> list[To]:
     return list(dict.fromkeys(To(one.alert_id[:_DESK], one.unit, "") for one in case.told))
 
 
+def _status(case: Case) -> Literal["Actual", "Exercise", "Test"]:
+    """Return as what the alerts of a case are meant: in earnest, to be rehearsed by people, or to try the ways."""
+    if case.flags.get("test"):
+        return "Test"
+    return "Exercise" if case.flags.get("exercise") else "Actual"
+
+
 def _alerts(
     city: City, case: Case, told: Sequence[To], kind: str, at: datetime, reason: str, severity: int
 ) -> list[Alert]:
@@ -141,7 +148,7 @@ def _alerts(
                 ack_due=due if told_as == "ALERT" and to.level != NEAR else None,
                 references=earlier,
                 unit=to.unit,
-                status="Exercise" if case.flags.get("exercise") else "Actual",
+                status=_status(case),
                 category=case.category,
                 cell=case.placement.cell,
                 street=case.placement.street,

@@ -64,7 +64,7 @@ class Service:
         self._heard = heard
         self._boards = threading.local()
         self._path: Path | None = None
-        self._directory = directory
+        self.directory = directory
         self.engine = Engine(self._open, clock=clock, heard=self._hear, took=self.metrics.seconds.observe)
         self._deliverer: Deliverer | None = None
         self.user_of = user_of
@@ -78,7 +78,7 @@ class Service:
         self._followed = SqliteBoard(self._path, shared=True)
         read = one_log(self._followed.log.read)
         self._watch()
-        self._deliverer = Deliverer(self.city.rules.alerting, read, self._directory, self.clock, told=self._told)
+        self._deliverer = Deliverer(self.city.rules.alerting, read, self.directory, self.clock, told=self._told)
         self._deliverer.start()
 
     def stop(self) -> None:
@@ -107,7 +107,7 @@ class Service:
 
     def _open(self) -> EmbeddedHost:
         self.city.locator.locate([0.0], [0.0])  # built here, so that the first report doesn't wait for it
-        host = EmbeddedHost(self.city, self._directory, self.clock())
+        host = EmbeddedHost(self.city, self.directory, self.clock())
         self._path = host.store.path
         board = SqliteBoard(host.store.path)
         self.metrics.restore(host.store.cases())
@@ -168,7 +168,7 @@ def make_service_app(service: Service) -> FastAPI:
     """Build the web application of a service: gateway and console."""
     calendar = service.city.rules.calendar
     app = make_app(service.engine, service.board, service.metrics, service.clock, calendar)
-    add_alerts(app, service.engine, service.board, service.city, service.clock)
+    add_alerts(app, service.engine, service.board, service.city, service.clock, service.directory)
     add_places(app, service.city, service.clock)
     add_measures(app, service.room)
     add_console(

@@ -174,6 +174,8 @@ class DeskHost:
         with self._metrics.takeover_seconds.time():
             owner.take_over(self._clock())
         self._keeper.enter(owner.number, owner.log)
+        held = owner.partition.desks
+        self._metrics.enter(owner.number, (case for desk in held for case in desk.book.cases.values()))
         _log.info("taken over", partition=owner.number, epoch=owner.partition.epoch, applied=owner.partition.applied)
 
     def _tell(self, number: int, done: Sequence[Applied]) -> None:

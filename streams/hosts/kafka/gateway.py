@@ -51,7 +51,7 @@ class Gateway:
         limit: int = LIMIT,
         patience_ms: int = PATIENCE_MS,
     ) -> None:
-        self.city, self.clock = city, clock
+        self.city, self.clock, self._folder = city, clock, spool
         self.metrics = GatewayMetrics()
         places = city.rules.places
         self._board = RedisBoard(connect(settings, _PATIENCE_S), city.zone)
@@ -92,7 +92,7 @@ class Gateway:
     def app(self) -> FastAPI:
         """Build the web application."""
         app = make_app(self.engine, self.board, self.metrics, self.clock, self.city.rules.calendar, state=self.state)
-        add_alerts(app, self.engine, self.board, self.city, self.clock)
+        add_alerts(app, self.engine, self.board, self.city, self.clock, self._folder)
         add_places(app, self.city, self.clock)
         return app
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections import Counter as Counts
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from streams.outlets.waiting import Waiting
+from streams.stages.desk.clocks import ACK
+from streams.stages.desk.lifecycle import ENDS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from streams.hosts.partition import Applied
+    from streams.records import Case, Transition
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -25,6 +31,11 @@ class WorkerMetrics:
         self.duplicates = self._counter("onegrid_duplicates", "Reports that opened no case", "kind")
         self.steps = self._counter("onegrid_transitions", "Transitions", "desk", "verb")
         self.alerts = self._counter("onegrid_alerts", "Alerts", "desk", "kind")
+        self.acks = self._counter("onegrid_alert_acks", "Alerts confirmed", "desk", "in_time")
+        self.unconfirmed = Gauge(
+            "onegrid_alerts_unconfirmed", "Alerts that wait to be confirmed", ["desk"], registry=self.registry
+        )
+        self._waiting: dict[int, Waiting] = {}
         self.dead = self._counter("onegrid_dead_letters", "Dead letters", "stage", "reason")
         self.records = self._counter("onegrid_records", "Effects records written that count")
         self.routed = self._counter("onegrid_routed", "Reports that intake has routed")
@@ -43,6 +54,14 @@ class WorkerMetrics:
         )
         self.lag = Gauge("onegrid_lag_messages", "Messages waiting", ["topic", "partition"], registry=self.registry)
 
+    def enter(self, partition: int, cases: Iterable[Case]) -> None:
+        """Take up the cases of a partition that is held from now on."""
+        waiting = self._waiting[partition] = Waiting()
+        for case in cases:
+            if case.state not in ENDS:
+                waiting.take(case.case_no, case.desk, case.clocks)
+        self._show_waiting()
+
     def hear(self, partition: int, done: Applied) -> None:
         """Count what came of one record."""
         self.records.inc()
@@ -56,6 +75,7 @@ class WorkerMetrics:
                     self.outcomes.labels(tail).inc(count)
                 elif name in ("repeats", "updates", "merged"):
                     self.duplicates.labels(name).inc(count)
+            self._follow(partition, desk, effects.transitions)
             for verb, count in Counts(step.verb for step in effects.transitions).items():
                 self.steps.labels(desk, verb).inc(count)
             for kind, count in Counts(alert.kind for alert in effects.alerts).items():
@@ -63,9 +83,31 @@ class WorkerMetrics:
             for letter in effects.dead_letters:
                 self.dead.labels(letter.stage, letter.reason).inc()
 
+        self._show_waiting()
+
     def leave(self, partition: int) -> None:
         """Show nothing of a partition that is somebody else's."""
         self.applied.remove(str(partition))
+        self._waiting.pop(partition, None)
+        self._show_waiting()
+
+    def _follow(self, partition: int, desk: str, steps: Iterable[Transition]) -> None:
+        """Follow what is to be confirmed, and count what was."""
+        waiting = self._waiting.setdefault(partition, Waiting())
+        for step in steps:
+            waiting.hear(step)
+            for clock in [] if step.verb != ACK or step.change.clocks is UNSET else step.change.clocks:
+                if clock.name == ACK and clock.ended is not None:
+                    self.acks.labels(desk, "no" if clock.overdue else "yes").inc()
+
+    def _show_waiting(self) -> None:
+        """Show by desk what is waited for; a desk that another worker holds is not shown."""
+        found: Counts[str] = Counts()
+        for waiting in list(self._waiting.values()):
+            found.update(waiting.by_desk)
+        self.unconfirmed.clear()
+        for desk, count in found.items():
+            self.unconfirmed.labels(desk).set(count)
 
     def show_lag(self, lag: Mapping[tuple[str, int], int]) -> None:
         """Show how many messages wait in each partition of this worker."""

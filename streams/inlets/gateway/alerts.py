@@ -23,8 +23,9 @@ from streams.records import Ack, DeadLetter
 from streams.stages.acceptance import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
+    from pathlib import Path
     from xml.etree.ElementTree import Element
 
     from grids.city import City
@@ -47,11 +48,16 @@ class _AckBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def add_alerts(
-    app: FastAPI, engine: Engine, open_board: Callable[[], Board], city: City, clock: Callable[[], datetime]
+    app: FastAPI,
+    engine: Engine,
+    open_board: Callable[[], Board],
+    city: City,
+    clock: Callable[[], datetime],
+    folder: Path | None = None,
 ) -> None:
-    """Add the paths of alerts to an application."""
+    """Add the paths of alerts to an application; what was confirmed of late is remembered in a folder."""
     _lists(app, open_board, city, clock)
-    acks = _Acks(engine, open_board, city, clock)
+    acks = _Acks(engine, open_board, Signatures(city.rules, folder), city, clock)
 
     @app.post("/v1/alerts/{alert_id}/ack", status_code=202, summary="Confirm an alert")
     async def post_ack(alert_id: str, request: Request) -> Response:
@@ -102,20 +108,37 @@ class _Acks:
     """Takes confirmations in."""
 
     def __init__(
-        self, engine: Engine, open_board: Callable[[], Board], city: City, clock: Callable[[], datetime]
+        self,
+        engine: Engine,
+        open_board: Callable[[], Board],
+        signatures: Signatures,
+        city: City,
+        clock: Callable[[], datetime],
     ) -> None:
         self._engine, self._open_board, self._city, self._clock = engine, open_board, city, clock
-        self._signatures = Signatures(city.rules)
+        self._signatures = signatures
 
-    async def take(self, alert_id: str, by: str, said: str, body: bytes, at: datetime) -> Response | None:
-        """Take one in; the answer if it is not taken."""
-        ack = Ack(alert_id, alert_id[:DISTRICT], by, at)
-        if not await run_in_threadpool(lambda: self._open_board().may_have(ack.case_no, alert_id)):
-            return problem(404, "NOT_FOUND", f"alert {alert_id} is not known")
-        if fault := self._signatures.fault(by, said, alert_id, body, at.timestamp()):
-            text = f"{HEADER}: of alert {alert_id} by {by}; expected one made just now with the way's secret"
+    async def take(
+        self, alert_ids: Sequence[str], by: str, said: str, name: str, body: bytes, at: datetime
+    ) -> Response | None:
+        """Take confirmations in; the answer if one is not taken. What is signed is the body, under a name."""
+        acks = [Ack(alert_id, alert_id[:DISTRICT], by, at) for alert_id in dict.fromkeys(alert_ids)]
+        unknown = await run_in_threadpool(self._unknown, acks)
+        if len(unknown) == len(acks):
+            return problem(404, "NOT_FOUND", f"alert {' '.join(unknown)} is not known")
+        if fault := await run_in_threadpool(self._signatures.fault, by, said, name, body, at.timestamp()):
+            text = f"{HEADER}: of {name} by {by}; expected one made just now with the way's secret"
             return await self._keep(fault, text, at, body, by) or problem(401, fault, text)
-        return await refused(self._engine.submit([(ack, at)]))
+        if failed := await refused(self._engine.submit([(ack, at) for ack in acks if ack.alert_id not in unknown])):
+            await run_in_threadpool(self._signatures.forget, said)
+            return failed
+        if unknown:
+            return problem(404, "NOT_FOUND", f"alert {' '.join(unknown)} is not known; the others are confirmed")
+        return None
+
+    def _unknown(self, acks: Sequence[Ack]) -> list[str]:
+        board = self._open_board()
+        return [ack.alert_id for ack in acks if not board.may_have(ack.case_no, ack.alert_id)]
 
     async def one(self, alert_id: str, request: Request) -> Response:
         """Take one in that names who confirms."""
@@ -126,7 +149,8 @@ class _Acks:
             asked = msgspec.json.decode(body, type=_AckBody)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return problem(422, "BAD_FIELD", str(error))
-        failed = await self.take(alert_id, asked.by, request.headers.get(HEADER, ""), body, self._clock())
+        said = request.headers.get(HEADER, "")
+        failed = await self.take([alert_id], asked.by, said, alert_id, body, self._clock())
         return failed or json({"alert_id": alert_id}, 202)
 
     async def document(self, request: Request) -> Response:
@@ -150,11 +174,11 @@ class _Acks:
             return failed or _answer(self._city, "Ack", sender, name, at, "已记录 recorded")
         if kind != "Ack":
             return problem(422, "NOT_CAP", f"alert.msgType: {kind}; expected Ack or Error")
-        for one in text_of(root, "references").split():
-            failed = await self.take(one.split(",")[1], sender, said, body, at)
-            if failed is not None:
-                note = bytes(failed.body).decode()
-                return _answer(self._city, "Error", sender, name, at, note, failed.status_code)
+        meant = [one.split(",")[1] for one in text_of(root, "references").split()]
+        failed = await self.take(meant, sender, said, text_of(root, "identifier"), body, at)
+        if failed is not None:
+            note = bytes(failed.body).decode()
+            return _answer(self._city, "Error", sender, name, at, note, failed.status_code)
         return _answer(self._city, "Ack", sender, name, at, "已确认 confirmed")
 
     async def _keep(self, reason: str, text: str, at: datetime, body: bytes, source: str) -> Response | None:

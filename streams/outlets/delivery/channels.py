@@ -17,8 +17,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from streams.cap.checking import parse, text_of
+from streams.cap.writing import NAMESPACE
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from xml.etree.ElementTree import Element
 
     from grids.telling import Way
     from streams.outlets.delivery.messages import Message
@@ -113,20 +117,41 @@ class Mail:
             raise DeliveryError(type(error).__name__) from error
 
     def _mail(self, message: Message) -> EmailMessage:
-        newest = message.alerts[-1]
         mail = EmailMessage()
         mail["From"] = os.environ.get("ONEGRID_SMTP_FROM", "onegrid@localhost")
         mail["To"] = self._way.target
         mail["Message-ID"] = f"<{message.id}@onegrid>"
-        mail["Subject"] = f"[{newest.kind}] {newest.case_no} {newest.reason} ({message.count})"
+        mail["Subject"] = f"{_headline(message)} · {message.alerts[-1].case_no}"
         lines = (
             f"{one.alert_id}  {one.kind}  severity {one.severity}  {one.reason}"
-            + (f"  请确认 confirm by {one.ack_due.isoformat()}" if one.ack_due else "")
+            + (f"  请确认 confirm by {one.ack_due.isoformat(timespec='seconds')}" if one.ack_due else "")
             for one in message.alerts
         )
-        mail.set_content("\n".join(lines) + "\n")
-        mail.add_attachment(message.cap.encode(), maintype="application", subtype="cap+xml", filename="alert.cap")
+        mail.set_content("\n".join((*_said(message), "", *lines)) + "\n")
+        for name, document in (("alert.cap", message.cap), ("all-clear.cap", message.all_clear)):
+            if document:
+                mail.add_attachment(document.encode(), maintype="application", subtype="cap+xml", filename=name)
         return mail
+
+
+def _infos(message: Message) -> Iterator[Element]:
+    """Yield what a message's documents say, in each language."""
+    for document in (message.cap, message.all_clear):
+        if document:
+            yield from parse(document.encode()).iter(f"{{{NAMESPACE}}}info")
+
+
+def _headline(message: Message) -> str:
+    """Return what a message is about in one line."""
+    found = next((text_of(info, "headline") for info in _infos(message)), message.alerts[-1].kind)
+    return " ".join(found.split())
+
+
+def _said(message: Message) -> Iterator[str]:
+    """Yield what a person is to read of a message, before its list."""
+    for info in _infos(message):
+        yield from (text for name in ("headline", "description", "instruction") if (text := text_of(info, name)))
+        yield ""
 
 
 class RedisStream:

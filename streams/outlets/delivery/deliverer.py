@@ -1,7 +1,8 @@
 """The deliverer: reads the log, makes messages when it is their turn, and sends them, each way by itself.
 
 `step` does all three once, for a moment that it is given; `start` lets threads do so for real: one that reads and
-makes, and one for each way, so that a dead way holds up no other.
+makes, and two for each way, of which one sends the gravest alone: so a dead way holds up no other, and a message that
+hangs no grave one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from streams.ledger.records import Claim
 from streams.outlets.delivery.channels import DeliveryError, open_channel
 from streams.outlets.delivery.messages import asked
 from streams.outlets.delivery.outbox import Outbox, name_of
-from streams.outlets.delivery.storm import groups
+from streams.outlets.delivery.storm import AT_ONCE, groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +36,13 @@ _log = structlog.get_logger(__name__)
 FIRST_S, LONGEST_S, JITTER = 1.0, 300.0, 0.2
 """Seconds until a message is tried again: twice as many each time, up to the longest, a fifth more or less."""
 
+_LOOK_S = 0.1
+"""Seconds between two looks at the log: with `grave_s` of alerts.toml, all that a grave alert waits."""
+
 _IDLE_S = 0.2
+_AGAIN_S = 1.0
+"""Seconds after which waiting alerts are looked through anew where nothing has come and nothing grave waits."""
+
 _TOLD_EVERY = 20
 """A message that fails is told of at first, and then once in so many tries."""
 
@@ -89,6 +96,8 @@ class Deliverer:
         self._threads: list[threading.Thread] = []
         self._stopped = threading.Event()
         self._lock = threading.Lock()
+        self._made = {name: threading.Condition() for name in self.ways}
+        self._busy: set[int] = set()
 
     def step(self, now: float) -> None:
         """Read what the log holds by now, make what is due, and try once to send what waits."""
@@ -97,9 +106,12 @@ class Deliverer:
         for name in self.ways:
             self.send(name, now)
 
-    def read(self, now: float) -> None:
-        """Take up what the logs say is to be told since the last time; what is over a day old is told no more."""
-        unkept = 0
+    def read(self, now: float) -> bool:
+        """Take up what the logs say is to be told since the last time; return whether there was anything.
+
+        What is over a day old is told no more.
+        """
+        unkept, found = 0, False
         for log, offset, record in self._read(self._offsets):
             wanted: list[tuple[Way, Alert]] = []
             fold = self._folds.setdefault(log, Fold())
@@ -114,24 +126,38 @@ class Deliverer:
                             wanted += [(way, alert) for way in self._ways(alert, number)]
             self._offsets[log], unkept = offset, unkept + 1
             if wanted or unkept % _UNKEPT == 0:
+                found = found or bool(wanted)
                 with self._lock:
                     self.outbox.add(log, offset, fold, wanted)
+        return found
 
-    def make(self, now: float) -> None:
-        """Turn alerts whose turn it is into messages."""
-        storm = self.alerting.form.storm
+    def make(self, now: float) -> bool:
+        """Turn alerts whose turn it is into messages; return whether grave ones wait for theirs."""
+        storm, held = self.alerting.form.storm, False
         for name, way in self.ways.items():
             with self._lock:
                 rows = self.outbox.waiting(name)
-                if rows:
-                    made = self.outbox.made_since(name, now - storm.minutes * 60)
-                    for grouped, own in groups(rows, made, storm, now):
-                        self.outbox.make(way, own, grouped, now)
+                if not rows:
+                    continue
+                made = self.outbox.made_since(name, now - storm.minutes * 60)
+                found = list(groups(rows, made, storm, now))
+                for grouped, own in found:
+                    self.outbox.make(way, own, grouped, now)
+            gone = {row.id for _, own in found for row in own}
+            held = held or any(row.severity <= AT_ONCE and row.id not in gone for row in rows)
+            if found:
+                with self._made[name]:
+                    self._made[name].notify_all()
+        return held
 
-    def send(self, name: str, now: float) -> bool:
-        """Try to send what waits on a way; return whether anything was tried."""
+    def send(self, name: str, now: float, *, first: bool | None = None) -> bool:
+        """Try to send what waits on a way; return whether anything was tried.
+
+        `first` picks the gravest and what they wait for, or the others; without it all are sent.
+        """
         with self._lock:
-            waiting = [one for one in self.outbox.unsent(name) if one.next <= now]
+            free = [one for one in self.outbox.unsent(name) if one.id not in self._busy]
+            waiting = [one for one in free if one.next <= now and first in (None, one.first)]
         for one in waiting:
             if self._stopped.is_set() and self._threads:
                 break
@@ -142,8 +168,11 @@ class Deliverer:
         """Let threads deliver until `stop`."""
         self._threads = [threading.Thread(target=self._follow, name="onegrid-alerts", daemon=True)]
         self._threads += [
-            threading.Thread(target=self._serve, args=(name,), name=f"onegrid-way-{number}", daemon=True)
+            threading.Thread(
+                target=self._serve, args=(name, first), name=f"onegrid-way-{number}-{first}", daemon=True
+            )
             for number, name in enumerate(self.ways)
+            for first in (True, False)
         ]
         for thread in self._threads:
             thread.start()
@@ -165,8 +194,12 @@ class Deliverer:
 
     def _try(self, name: str, one: Made, now: float) -> None:
         way = self.ways[name]
+        with self._lock:
+            if one.id in self._busy or (message := self.outbox.message(one.id)) is None:
+                return  # the other thread of this way has it
+            self._busy.add(one.id)
         try:
-            self._channels[name].send(one.message, now)
+            self._channels[name].send(message, now)
         except DeliveryError as error:
             with self._lock:
                 self.outbox.failed(one.id, str(error), now + back_off(one.tries, self._chance))
@@ -176,16 +209,22 @@ class Deliverer:
                     "alert not delivered", kind=way.kind, unit=way.unit, tries=one.tries + 1, error=str(error)
                 )
             return
-        with self._lock:
-            self.outbox.sent(one.id, now)
+        else:
+            with self._lock:
+                self.outbox.sent(one.id, now)
+        finally:
+            with self._lock:
+                self._busy.discard(one.id)
         self._told(way, "sent")
 
     def _follow(self) -> None:
-        forgotten = self._now()
-        while not self._stopped.wait(_IDLE_S):
+        forgotten, looked, held = self._now(), 0.0, False
+        while not self._stopped.wait(_LOOK_S):
             try:
-                self.read(self._now())
-                self.make(self._now())
+                came = self.read(self._now())
+                if came or held or self._now() >= looked + _AGAIN_S:
+                    looked = self._now()
+                    held = self.make(looked)
                 if self._now() > forgotten + _FORGET_S:
                     forgotten = self._now()
                     with self._lock:
@@ -197,12 +236,13 @@ class Deliverer:
     def _now(self) -> float:
         return self._clock().timestamp()
 
-    def _serve(self, name: str) -> None:
+    def _serve(self, name: str, first: bool) -> None:
         while not self._stopped.is_set():
             try:
-                tried = self.send(name, self._now())
+                tried = self.send(name, self._now(), first=first)
             except Exception as error:  # noqa: BLE001 - as above
                 _log.error("way stands still", way=name, error=repr(error))
                 tried = False
             if not tried:
-                self._stopped.wait(_IDLE_S)
+                with self._made[name]:
+                    self._made[name].wait(_IDLE_S)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.cap.digests import digest
 from streams.records import Alert
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ REMIND, CHANNEL = "REMIND", "CHANNEL"
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message to one unit: `alerts` in their order, the newest one's CAP document with the number of all.
+    """One message to one unit: `alerts` in their order, and one CAP document about them.
 
-    `id` is the same whenever it is sent again. Where there are several, only the newest has its own document inside.
+    `id` is the same whenever it is sent again. Of several alerts the document is a digest; where some cancel and
+    others don't, those that cancel have one of their own, `all_clear`.
     """
 
     id: str
@@ -30,24 +31,22 @@ class Message(msgspec.Struct, frozen=True):
     count: int
     alerts: list[Alert]
     cap: str
+    all_clear: str = ""
 
 
 def compose(unit: str, alerts: Sequence[Alert]) -> Message:
     """Put alerts to a unit together, in their order."""
-    *others, newest = alerts
     name = hashlib.sha256("\n".join(alert.alert_id for alert in alerts).encode()).hexdigest()[:32]
-    cap = newest.cap if not others else digest(newest.cap, alerts)
+    ended = [alert for alert in alerts if alert.kind == "CANCEL"]
+    rest = [alert for alert in alerts if alert.kind != "CANCEL"]
+    first, *second = [_document(f"{name}{mark}", many) for mark, many in (("", rest), ("-x", ended)) if many]
     bare = [msgspec.structs.replace(alert, cap="") for alert in alerts]
-    return Message(name, unit, len(alerts), bare, cap)
+    return Message(name, unit, len(alerts), bare, first, "".join(second))
 
 
-def digest(cap: str, alerts: Sequence[Alert]) -> str:
-    """Return a document that speaks for several alerts: their number, and the cases that they are about."""
-    cases = " ".join(dict.fromkeys(alert.case_no for alert in alerts))
-    counted = f"<parameter><valueName>count</valueName><value>{len(alerts)}</value></parameter><area>"
-    found = re.sub(r"<incidents>[^<]*</incidents>", f"<incidents>{cases}</incidents>", cap, count=1)
-    found = re.sub(r"(<headline>[^<]*)(</headline>)", rf"\g<1> ({len(alerts)})\g<2>", found)
-    return found.replace("<area>", counted)
+def _document(name: str, alerts: Sequence[Alert]) -> str:
+    whole = [alert for alert in alerts if "<info>" in alert.cap]
+    return digest(name, whole) if len(whole) > 1 else alerts[-1].cap  # logs of the first version hold none
 
 
 def asked(effects: Effects, ways: Mapping[str, tuple[Way, ...]]) -> Iterator[tuple[str, int]]:

@@ -13,6 +13,7 @@ import msgspec
 
 from streams.ledger.fold import Fold
 from streams.outlets.delivery.messages import Message, compose
+from streams.outlets.delivery.storm import GRAVE
 from streams.records import Alert
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS rows (
 );
 CREATE INDEX IF NOT EXISTS rows_waiting ON rows (way, id) WHERE message IS NULL;
 CREATE INDEX IF NOT EXISTS rows_of_case ON rows (case_no, way);
+CREATE INDEX IF NOT EXISTS rows_of_message ON rows (message);
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY, way TEXT NOT NULL, name TEXT NOT NULL, made REAL NOT NULL, grouped TEXT NOT NULL,
     cases TEXT NOT NULL, body BLOB, tries INTEGER NOT NULL DEFAULT 0, next REAL NOT NULL, sent REAL, error TEXT
@@ -42,6 +44,8 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_waiting ON messages (way, id) WHERE sent IS NULL;
 CREATE INDEX IF NOT EXISTS messages_made ON messages (way, made);
 """
+
+_WAITS = "id, grouped, tries, next"
 
 _alert = msgspec.json.Decoder(Alert)
 _message = msgspec.json.Decoder(Message)
@@ -57,15 +61,16 @@ class Row(NamedTuple):
     category: str
     cell: str
     street: str
+    at: float = 0.0
 
 
 class Made(NamedTuple):
-    """A message that waits to be sent: how often it was tried, and when it is to be tried next."""
+    """A message that waits to be sent: how often it was tried, when next, and whether it goes ahead of others."""
 
     id: int
-    message: Message
     tries: int
     next: float
+    first: bool
 
 
 def name_of(way: Way) -> str:
@@ -127,7 +132,7 @@ class Outbox:
     def waiting(self, way: str, limit: int = 20_000) -> list[Row]:
         """List the alerts that wait for their turn on a way, in order."""
         query = (
-            "SELECT id, case_no, severity, category, cell, street FROM rows "
+            "SELECT id, case_no, severity, category, cell, street, sent_at FROM rows JOIN alerts USING (alert_id) "
             "WHERE way = ? AND message IS NULL ORDER BY id LIMIT ?"
         )
         return [Row(*row) for row in self.db.execute(query, (way, limit))]
@@ -153,16 +158,48 @@ class Outbox:
             self.db.execute(f"UPDATE rows SET message = ? WHERE id IN ({marks})", (made, *ids))  # noqa: S608
 
     def unsent(self, way: str, limit: int = 100) -> list[Made]:
-        """List what waits to be sent on a way, without what must wait for an earlier message on one of its cases."""
-        found: list[Made] = []
-        before: set[str] = set()
-        query = "SELECT id, cases, body, tries, next FROM messages WHERE way = ? AND sent IS NULL ORDER BY id LIMIT ?"
-        for number, cases, body, tries, following in self.db.execute(query, (way, limit)):
-            mine = set(cases.split())
-            if before.isdisjoint(mine):
-                found.append(Made(number, _message.decode(body), tries, following))
-            before |= mine
-        return found
+        """List what waits to be sent on a way, the gravest first, without what must wait for an earlier message.
+
+        A message waits for those made before it on any of its cases; what the gravest wait for goes first as well.
+        """
+        query = f"SELECT {_WAITS} FROM messages WHERE way = ? AND sent IS NULL ORDER BY id LIMIT ?"  # noqa: S608
+        rows = self.db.execute(query, (way, limit)).fetchall()
+        if len(rows) == limit:  # the gravest of those behind
+            query = (
+                f"SELECT {_WAITS} FROM messages WHERE way = ? AND sent IS NULL AND id > ? "  # noqa: S608
+                "AND grouped IN (?, ?) ORDER BY id LIMIT ?"
+            )
+            rows += self.db.execute(query, (way, rows[-1][0], *sorted(GRAVE), limit))
+        known = {row[0]: row for row in rows}
+        ahead: set[int] = set()
+        free: set[int] = set()
+        for number, grouped, *_ in rows:
+            earlier = self._before(number)
+            if not earlier:
+                free.add(number)
+            if grouped in GRAVE:
+                ahead |= earlier | {number}
+        for number in ahead - known.keys():
+            known[number] = self.db.execute(f"SELECT {_WAITS} FROM messages WHERE id = ?", (number,)).fetchone()  # noqa: S608
+            if not self._before(number):
+                free.add(number)
+        found = [Made(number, tries, following, number in ahead) for number, _, tries, following in known.values()]
+        return sorted((one for one in found if one.id in free), key=lambda one: (not one.first, one.id))
+
+    def _before(self, number: int) -> set[int]:
+        """Return what has to arrive before a message can be sent: unsent, made earlier, on one of its cases."""
+        query = (
+            "SELECT DISTINCT messages.id FROM rows mine "
+            "JOIN rows other ON other.case_no = mine.case_no AND other.way = mine.way "
+            "AND other.message < mine.message "
+            "JOIN messages ON messages.id = other.message WHERE mine.message = ? AND messages.sent IS NULL"
+        )
+        return {earlier for (earlier,) in self.db.execute(query, (number,))}
+
+    def message(self, number: int) -> Message | None:
+        """Return a message that waits to be sent; None once it has been."""
+        (body,) = self.db.execute("SELECT body FROM messages WHERE id = ?", (number,)).fetchone()
+        return _message.decode(body) if body else None
 
     def sent(self, number: int, now: float) -> None:
         """Note that a message has arrived; its text is no longer needed."""

@@ -15,7 +15,7 @@ from streams.stages.acceptance import Accepted
 from streams.stages.desk import clocks, merging, moves, steps
 from streams.stages.desk.authority import Asked
 from streams.stages.desk.clerk import encode
-from streams.stages.desk.lifecycle import BY_STATE, CLOSED, REPORTED, SYSTEM
+from streams.stages.desk.lifecycle import BY_STATE, CLOSED, REHEARSALS, REPORTED, SYSTEM
 from streams.stages.desk.sightings import seen_of
 from streams.stages.desk.transfers import transfer
 from streams.stages.intake import route
@@ -221,8 +221,8 @@ def _open(clerk: Clerk, routed: RoutedReport, source: Source, at: datetime) -> C
     }
     if report.component_id:
         change["component_id"] = report.component_id
-    flags = {}
-    if report.matter == INCIDENT:
+    flags = {name: 1 for name in sorted(REHEARSALS) if report.attributes.get(name) is True}
+    if report.matter == INCIDENT and not flags:  # what is rehearsed is no repeat of anything real
         component = report.component_id or receipt.place.component
         happened = report.occurred_at or report.reported_at
         seen = seen_of(number, change["category"], happened, report.text, routed.placement, component)
@@ -230,8 +230,6 @@ def _open(clerk: Clerk, routed: RoutedReport, source: Source, at: datetime) -> C
             flags["repeat"] = 1
         if not report.self_handled and (alike := clerk.book.sightings.matches(seen)):
             change["suggested"] = alike
-    if report.attributes.get("exercise") is True:
-        flags["exercise"] = 1
     if report.self_handled:
         flags["self_handled"] = 1
         change["closed_at"] = at

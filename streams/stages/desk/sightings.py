@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from streams.records import Suggestion
 from streams.stages.desk.duplicates import Parameters, Seen, judge, together
-from streams.stages.desk.lifecycle import CLOSED, EVALUATED, FORCED_CLOSED, OPEN
+from streams.stages.desk.lifecycle import CLOSED, EVALUATED, FORCED_CLOSED, OPEN, REHEARSALS
 from streams.stages.desk.nearby import Closings, Nearby
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Sightings:
         """Keep in step with a case as it is now; `cases` hold those merged into it."""
         if after.matter != "INCIDENT" or after.category not in self.parameters.near:
             return  # no incident, or of a category that the pack in force knows no more
+        if not REHEARSALS.isdisjoint(after.flags):
+            return  # nothing real may be merged into a rehearsal, nor be told apart by it
         if after.state in OPEN:
             others = [of_case(cases[number]) for number in after.merged if number in cases]
             seen = of_case(after)

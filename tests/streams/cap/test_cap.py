@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from cap_tools.models import Alert as OtherAlert
 from cap_tools.models import Reference
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import CENTRE, CITY_CENTRE, DESK, when
+from packs import change, write_pack
+from scenes import CENTRE, CITY_CENTRE, DESK, Scene, when
 from xsdata.formats.dataclass.parsers import XmlParser
 
+from grids.city import open_city
 from grids.locator import Locator
-from streams.cap.checking import CapError, faults, parse, text_of
+from streams.cap.checking import CapError, advice, faults, parse, text_of
 from streams.cap.writing import NAMESPACE, answer, stamp
 
 
@@ -76,6 +80,7 @@ def test_an_alert_expires_with_the_next_deadline_and_says_who_leads(scene):
     info = other(scene.alerts[0].cap).infos[1]
     said = info.parameters_to_dict()
     assert (said["case"], said["lead"], said["level"]) == (number, scene[number].receipt.lead, "DISTRICT")
+    assert said["leadName"] == scene.city.rules.units.by_code[said["lead"]].name_en
     assert said["colour"] == "黄 Yellow"
     assert said["receipt"] == scene[number].receipt.receipt_id
     assert info.expires is not None
@@ -127,7 +132,6 @@ def good(scene):
         ("<scope>Private</scope>", "<scope>Restricted</scope>", "alert.restriction"),
         ("<urgency>Future</urgency>", "<urgency>Soon</urgency>", "alert.info.urgency"),
         ("<language>en</language>", "<colour>red</colour>", "alert.info"),
-        ("<status>Actual</status>", "<status>Exercise</status>", "alert.note"),
         ("<polygon>", "<polygon>91.0,104.0 ", "alert.info.area.polygon"),
         ("+08:00</sent>", "Z</sent>", "alert.sent"),
         ("<identifier>", "<identifier>a b", "alert.identifier"),
@@ -157,9 +161,87 @@ def test_what_is_no_document_or_a_bomb_is_refused(document):
 def test_whatever_a_reporter_writes_the_document_is_valid(city, text, note):
     made = answer(city, "Error", "a-1", "x", "x,y,2026-03-02T09:00:00+08:00", when("03-02 09:00"), text + note)
     found = faults(made.encode())
-    assert found in ([], ["alert.note: nothing; expected why, in an Error"])
+    assert found == []
+    assert advice(made.encode()) in ([], ["alert.note: nothing; better why, in an Error"])
 
 
 def test_the_city_is_told_in_a_document_of_its_own(scene):
     scene.bring("FILED", "03-02 09:00", severity=2)
     assert [other(alert.cap).addresses for alert in scene.alerts] == [CENTRE, CITY_CENTRE]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("+08:00</sent>", ":00+08:00</sent>", "alert.sent"),
+        ("<sent>2026-", "<sent>2026-99-", "alert.sent"),
+        ("<sent>2026-03-02", "<sent>2026-02-30", "alert.sent"),
+        ("</area>", "<circle>30.6,104.0</circle></area>", "alert.info.area.circle"),
+        ("<geocode>", "<circle>304.6,104.0 1</circle><geocode>", "alert.info.area.circle"),
+        ("</area>", "<ceiling>5</ceiling></area>", "alert.info.area.ceiling: without altitude"),
+        ("<incidents>", "<references>a,b,2026-03-02T09:00:00Z</references><incidents>", "alert.references"),
+        ("<incidents>", "<references>a,b</references><incidents>", "alert.references"),
+        ("<eventCode><valueName>", "<eventCode><name>", "alert.info.eventCode"),
+        ("<area>", "<resource><resourceDesc>x</resourceDesc></resource><area>", "alert.info.resource.mimeType"),
+        ("<certainty>Observed</certainty>", "", "alert.info.certainty"),
+        ("<event>", "<event> </event><event>", "alert.info.event"),
+        ("<language>zh-CN", "<language>中文", "alert.info.language"),
+    ],
+)
+def test_more_faults_that_the_standard_knows_are_found(good, old, new, where):
+    assert old in good
+    changed = good.replace(old, new, 1)
+    if new.endswith("<name>"):
+        changed = changed.replace("</valueName>", "</name>", 1)
+    assert any(fault.startswith(where) for fault in faults(changed.encode())), faults(changed.encode())
+
+
+def test_polygons_that_are_open_or_have_too_few_corners_are_faults(good):
+    start, end = good.index("<polygon>") + 9, good.index("</polygon>")
+    pairs = good[start:end].split()
+    for wrong in (pairs[:-1], [pairs[0], pairs[1], pairs[0]], ["104.1,30.6", *pairs[1:-1], "104.1,30.6"]):
+        changed = f"{good[:start]}{' '.join(wrong)}{good[end:]}"
+        assert any(fault.startswith("alert.info.area.polygon") for fault in faults(changed.encode())), wrong
+    assert faults(good.encode()) == []
+
+
+def test_what_the_standard_only_advises_is_no_fault(good):
+    exercise = good.replace("<status>Actual</status>", "<status>Exercise</status>").encode()
+    assert faults(exercise) == []
+    assert advice(exercise) == ["alert.note: nothing; better which exercise it is"]
+    bare = re.sub("<info>.*</info>", "", good)
+    assert faults(bare.encode()) == []
+    assert advice(bare.encode()) == ["alert.info: nothing; better at least one"]
+    early = re.sub("<expires>[^<]*", "<expires>2026-03-02T08:00:00+08:00", good)
+    assert faults(early.encode()) == []
+    assert any(one.startswith("alert.info.expires") for one in advice(early.encode()))
+
+
+def test_what_others_may_send_is_taken(good):
+    signed = good.replace("</alert>", '<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"/></alert>')
+    assert faults(signed.encode()) == []
+    quoted = good.replace("<addresses>", '<addresses>"a name with blanks" ')
+    assert faults(quoted.encode()) == []
+    west = good.replace("<geocode>", "<circle>-30.6,-104.0 0</circle><geocode>", 1)
+    assert faults(west.encode()) == []
+
+
+def test_a_pack_may_restrict_its_documents_in_words(tmp_path):
+    pack = write_pack(tmp_path / "city")
+    change(pack, "city.toml", 'mode = "auto"', 'mode = "manual"')
+    (pack / "alerts.toml").write_text('restriction = "仅限指挥中心 for command centres only"\n', encoding="utf-8")
+    scene = Scene(open_city(pack))
+    scene.bring("FILED", "03-02 09:00", severity=3)
+    document = scene.alerts[0].cap
+    assert faults(document.encode()) == []
+    read = other(document)
+    assert (read.scope.value, read.restriction) == ("Restricted", "仅限指挥中心 for command centres only")
+    assert read.addresses == CENTRE
+
+
+def test_a_technical_test_says_so_and_asks_for_nothing(scene):
+    scene.bring("FILED", "03-02 09:00", severity=3, attributes={"test": True})
+    read = other(scene.alerts[0].cap)
+    assert read.status.value == "Test"
+    assert "测试" in read.note
+    assert read.infos[1].headline.startswith("TEST · ")

@@ -29,7 +29,7 @@ class Gate:
         self.service.start()
         engine, board = self.service.engine, self.service.board
         self.app = make_app(engine, board, self.service.metrics, self.service.clock, city.rules.calendar)
-        add_alerts(self.app, engine, board, city, self.service.clock)
+        add_alerts(self.app, engine, board, city, self.service.clock, folder)
         self.client = client_of(self.app)
 
     def post(self, body, **headers):

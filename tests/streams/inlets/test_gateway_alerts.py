@@ -162,6 +162,27 @@ def test_a_confirmation_that_is_played_again_is_refused_and_recorded(signing):
     assert reasons(signing) == {"REPLAYED_ACK": 1}
 
 
+def test_a_confirmation_is_refused_when_it_is_played_again_after_a_restart(tmp_path, signing):
+    desk, _ = alerted(signing)
+    assert ack(signing, desk).status_code == 202
+    until(lambda: "ACK" in verbs(signing))
+    signing.service.stop()
+    again = Gate(signing.service.city, tmp_path / "data")
+    refused = ack(again, desk)
+    assert (refused.status_code, refused.json()["reason"]) == (401, "REPLAYED_ACK")
+    assert reasons(again) == {"REPLAYED_ACK": 1}
+    assert ack(again, desk, at=AT.replace(second=AT.second + 1)).status_code == 202, "a fresh one is no replay"
+    assert SECRET.encode() not in (tmp_path / "data" / "confirmations.sqlite").read_bytes()
+    again.service.stop()
+
+
+def test_a_confirmation_that_could_not_be_kept_may_be_sent_again(signing, monkeypatch):
+    desk, _ = alerted(signing)
+    signing.service.engine.stop()
+    assert ack(signing, desk).status_code >= 500
+    assert ack(signing, desk).status_code >= 500, "it is no replay: nothing has come of the first"
+
+
 def test_a_signature_for_one_alert_confirms_no_other(signing):
     desk, city = alerted(signing)
     content = msgspec.json.encode({"by": CENTRE})
@@ -200,6 +221,68 @@ def test_a_cap_ack_confirms_what_it_refers_to_and_is_answered_with_one(gate):
     assert answered.status_code == 202
     assert faults(answered.content) == []
     assert text_of(parse(answered.content), "msgType") == "Ack"
+    until(lambda: "ACK" in verbs(gate))
+
+
+def signed(gate, alerts, secret=SECRET, at=AT, identifier="centre-7"):
+    """Post an Ack that refers to all of some alerts, signed by its own identifier."""
+    references = " ".join(
+        ",".join(text_of(parse(one["cap"].encode()), name) for name in ("sender", "identifier", "sent"))
+        for one in alerts
+    )
+    made = answer(gate.service.city, "Ack", identifier, "onegrid", references, AT, "收到 received")
+    content = made.replace("<sender>onegrid-990100", f"<sender>{CENTRE}").encode()
+    headers = {"X-Onegrid-Signature": sign(secret, int(at.timestamp()), identifier, content)} if secret else {}
+    return gate.client.post("/v1/cap", content=content, headers=headers)
+
+
+def test_one_signed_document_confirms_all_that_it_refers_to(signing):
+    signing.post([body(severity=2), body(severity=2)])
+    signing.settled(2)
+    items = signing.client.get(f"/v1/alerts?desk={DESK}").json()["items"]
+    assert len(items) == 2
+    answered = signed(signing, items)
+    assert (answered.status_code, text_of(parse(answered.content), "msgType")) == (202, "Ack")
+    numbers = [one["case_no"] for one in items]
+    until(
+        lambda: all(
+            "ACK" in [step["verb"] for step in signing.client.get(f"/v1/cases/{number}").json()["transitions"]]
+            for number in numbers
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"secret": ""}, "FORGED_ACK"),
+        ({"secret": "another"}, "FORGED_ACK"),
+        ({"at": AT.replace(hour=AT.hour - 1)}, "EXPIRED_ACK"),
+    ],
+)
+def test_a_forged_or_expired_document_confirms_nothing_and_is_recorded(signing, wrong, reason):
+    desk, _ = alerted(signing)
+    answered = signed(signing, [desk], **wrong)
+    assert (answered.status_code, text_of(parse(answered.content), "msgType")) == (401, "Error")
+    assert reason in text_of(parse(answered.content), "note")
+    assert "ACK" not in verbs(signing)
+    assert reasons(signing) == {reason: 1}
+
+
+def test_a_document_that_is_played_again_is_refused(signing):
+    desk, _ = alerted(signing)
+    assert signed(signing, [desk]).status_code == 202
+    assert signed(signing, [desk]).status_code == 401
+    assert reasons(signing) == {"REPLAYED_ACK": 1}
+
+
+def test_what_is_known_of_a_document_is_confirmed_and_what_is_not_is_named(gate):
+    desk, _ = alerted(gate)
+    unknown = {**desk, "cap": desk["cap"].replace(desk["alert_id"], f"{desk['alert_id']}9")}
+    answered = signed(gate, [desk, unknown], secret="")
+    assert (answered.status_code, text_of(parse(answered.content), "msgType")) == (404, "Error")
+    note = text_of(parse(answered.content), "note")
+    assert f"{desk['alert_id']}9 is not known; the others are confirmed" in note
     until(lambda: "ACK" in verbs(gate))
 
 

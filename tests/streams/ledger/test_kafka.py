@@ -92,6 +92,16 @@ def test_values_of_snapshots_are_the_last_that_were_put(client, writer, number):
     theirs.close()
 
 
+def test_a_snapshot_that_begins_right_behind_the_manifest_of_the_other_slot_is_found(client, writer, number):
+    mine = KafkaSnapshots(client, writer, number)
+    names = ["0/000000", "0/manifest", "1/000000", "1/manifest", "0/000000", "0/000001", "0/manifest"]
+    for place, name in enumerate(names):
+        mine.put(name, b"%d" % place)
+    asked = ["0/manifest", "1/manifest", "0/000000", "0/000001"]
+    assert [mine.get(name) for name in asked] == [b"6", b"3", b"4", b"5"]
+    mine.close()
+
+
 def test_a_partition_is_taken_over_from_kafka_as_from_memory(client, writer, number, city):
     inbox = MemoryInbox()
     scene = Scene(city)

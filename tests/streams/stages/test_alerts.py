@@ -178,6 +178,32 @@ def test_a_rule_that_names_an_unknown_desk_is_refused_with_its_place(tmp_path):
     assert "alerts.toml, tell[0].desks: 'nowhere'; expected a desk of city.toml" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ('areas = ["nowhere"]', "tell[0].areas: 'nowhere'; expected an area of areas.csv"),
+        ('zones = ["nowhere"]', "tell[0].zones: 'nowhere'; expected a zone of city.toml"),
+        (
+            "effective_from = 2026-03-02\neffective_to = 2026-03-02",
+            "tell[0].effective_to: 2026-03-02; expected after 2026-03-02",
+        ),
+    ],
+)
+def test_a_rule_that_could_never_apply_is_refused_with_its_place(tmp_path, rule, said):
+    with pytest.raises(PackError) as refused:
+        changed_city(tmp_path, f'[[tell]]\ndesks = ["990100"]\n{rule}\n')
+    assert said in str(refused.value)
+
+
+def test_a_campaign_in_a_zone_tells_whom_it_names_of_that_zone_alone(tmp_path):
+    rule = '[[tell]]\ndesks = ["990100"]\nzones = ["HT"]\n'
+    scene = Scene(changed_city(tmp_path, f"near_m = 0\n{rule}"))
+    scene.bring("FILED", "03-02 09:00")
+    assert not scene.alerts
+    scene.bring("FILED", "03-02 09:00", street=PARK)
+    assert [alert.unit for alert in scene.alerts] == [CITY_CENTRE]
+
+
 def test_a_case_of_an_exercise_has_alerts_that_say_so(scene):
     scene.bring("FILED", "03-02 09:00", severity=3, attributes={"exercise": True})
     assert [alert.status for alert in scene.alerts] == ["Exercise"]

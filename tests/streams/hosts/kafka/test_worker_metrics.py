@@ -35,6 +35,28 @@ def test_counters_are_those_of_the_desks_and_name_no_case(city):
     assert "onegrid_applied_position{" not in metrics.page().decode()
 
 
+def test_alerts_that_nobody_has_confirmed_are_shown_by_desk_as_long_as_the_partition_is_held(city):
+    scene, metrics = Scene(city), WorkerMetrics()
+    scene.report("03-02 09:00", severity=3)
+    scene.report("03-02 09:00", severity=3)
+
+    def hear(first=0):
+        for offset, part in enumerate(scene.parts[first:], start=first):
+            metrics.hear(2, Applied(offset, EffectsRecord(0, offset + 1, offset + 1), part, [], []))
+        return metrics.page().decode()
+
+    assert f'onegrid_alerts_unconfirmed{{desk="{DESK}"}} 2.0' in hear()
+    done = len(scene.parts)
+    scene.ack(scene.alerts[0].alert_id, "03-02 09:05")
+    page = hear(done)
+    assert f'onegrid_alerts_unconfirmed{{desk="{DESK}"}} 1.0' in page
+    assert f'onegrid_alert_acks_total{{desk="{DESK}",in_time="yes"}} 1.0' in page
+    metrics.leave(2)
+    assert "onegrid_alerts_unconfirmed{" not in metrics.page().decode()
+    metrics.enter(2, scene.cases)
+    assert f'onegrid_alerts_unconfirmed{{desk="{DESK}"}} 1.0' in metrics.page().decode()
+
+
 def test_whether_it_is_well_is_told_by_the_status_too():
     health = {"healthy": True, "held": [1, 2]}
     server = HealthServer(0, lambda: b"page\n", lambda: health)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 
 import msgspec
 import pytest
@@ -62,12 +64,16 @@ class Post:
     def close(self):
         self.deliverer.stop()
 
-    def until(self, at):
-        """Put what the scene has done into the log, and deliver at a moment."""
+    def log_all(self):
+        """Put what the scene has done into the log."""
         for part in self.scene.parts[self.done :]:
             self.done += 1
             record = self.chain.record(0, self.done, self.done, part)
             self.chain.add(self.log.append(record), record)
+
+    def until(self, at):
+        """Put what the scene has done into the log, and deliver at a moment."""
+        self.log_all()
         self.deliverer.step(at if isinstance(at, float) else when(at).timestamp())
 
     def __getitem__(self, target) -> Ear:
@@ -223,3 +229,74 @@ def test_pauses_double_up_to_the_longest_and_differ_a_little():
     for tries in range(30):
         wait = min(LONGEST_S, FIRST_S * 2**tries)
         assert wait * (1 - JITTER) <= back_off(tries, chance) <= wait * (1 + JITTER)
+
+
+def test_the_gravest_go_ahead_of_whatever_waits_on_their_way(post):
+    post["a"].deaf = True
+    routine = post.scene.bring("FILED", "03-02 09:06", severity=3)
+    post.until("03-02 09:06")
+    grave = post.scene.bring("FILED", "03-02 09:07", severity=2)
+    post["a"].deaf = False
+    post.until("03-02 09:07")
+    heard = [message.alerts[0].case_no for _, message in post["a"].heard]
+    assert heard == [grave, routine]
+
+
+def test_what_the_gravest_wait_for_on_their_own_case_goes_ahead_with_them(post):
+    first = post.scene.bring("FILED", "03-02 09:00", severity=3, street=WHARF)
+    second = post.scene.bring("FILED", "03-02 09:00", severity=3)
+    for ear in post.ears.values():
+        ear.deaf = True
+    post.until("03-02 09:00")
+    with post.deliverer._lock:
+        waits = post.deliverer.outbox.unsent(name_of(post.ways[CENTRE][0]))
+        assert [one.first for one in waits] == [False, False]
+        way, row = post.ways[CENTRE][0], post.deliverer.outbox
+        alert = msgspec.structs.replace(
+            next(one for one in post.scene.alerts if one.case_no == second),
+            alert_id=f"{CENTRE[:6]}-{second}-9",
+            severity=1,
+        )
+        row.add("", 99, next(iter(post.deliverer._folds.values())), [(way, alert)])
+    post.deliverer.make(START + 1)
+    waits = post.deliverer.outbox.unsent(name_of(way))
+    cases = [post.deliverer.outbox.message(one.id).alerts[0].case_no for one in waits]
+    assert (cases, [one.first for one in waits]) == ([second, first], [True, False])
+
+
+def test_a_message_that_hangs_holds_up_no_grave_one_on_its_way(scene, tmp_path):
+    """For real: two threads serve a way, and the hanging one has nothing grave."""
+    hangs, released = threading.Event(), threading.Event()
+
+    class Slow(Ear):
+        def send(self, message, now):
+            if message.alerts[0].severity > 2:
+                hangs.set()
+                released.wait(20)
+            super().send(message, now)
+
+    post = Post(
+        scene, tmp_path, {CENTRE: [Way(CENTRE, "webhook", "a")], CITY_CENTRE: [Way(CITY_CENTRE, "webhook", "b")]}
+    )
+    post.deliverer.stop()
+    moment = [when("03-02 09:00")]
+    post.deliverer = Deliverer(
+        post.alerting, one_log(post.log.read), tmp_path, lambda: moment[0],
+        channel=lambda way: post.ears.setdefault(f"real {way.target}", Slow(way)),
+    )  # fmt: skip
+    post.deliverer.start()
+    try:
+        scene.bring("FILED", "03-02 09:00", severity=3)
+        post.log_all()
+        assert hangs.wait(10)
+        grave = scene.bring("FILED", "03-02 09:00", severity=2, street=WHARF)
+        post.log_all()
+        end = time.monotonic() + 10
+        while not (heard := post.ears["real a"].alerts):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert [name[7:26] for name in heard] == [grave]
+    finally:
+        released.set()
+        post.close()
+    assert len(post.ears["real a"].alerts) == 2

@@ -31,6 +31,23 @@ def test_a_merged_case_keeps_its_number_its_reporter_and_where_its_master_is(mer
     assert scene[master].flags["merged"] == 1
 
 
+@pytest.mark.parametrize("rehearsed", ["exercise", "test"])
+def test_nothing_real_is_merged_into_a_rehearsal_nor_a_rehearsal_into_anything_real(auto, rehearsed):
+    real = auto.report("03-02 09:00", **COMPONENT)
+    drill = auto.report("03-02 09:10", attributes={rehearsed: True}, **COMPONENT)
+    assert auto[drill].state != "MERGED"
+    auto.report("03-02 09:20", **COMPONENT)
+    assert auto[real].flags["merged"] == 1
+    assert "merged" not in auto[drill].flags
+
+
+def test_a_rehearsal_takes_in_nothing_real_that_comes_after_it(auto):
+    drill = auto.report("03-02 09:00", attributes={"exercise": True}, **COMPONENT)
+    real = auto.report("03-02 09:10", **COMPONENT)
+    assert auto[real].state != "MERGED"
+    assert "merged" not in auto[drill].flags
+
+
 def test_a_merged_case_runs_no_clock_and_is_dispatched_to_nobody(merged):
     scene, _, other = merged
     assert all(clock.since is None for clock in scene[other].clocks)
