@@ -48,9 +48,16 @@ class Found(NamedTuple):
 
 
 def find(
-    board: SqliteBoard, calendar: WorkCalendar, user: User, wanted: Wanted, now: datetime, limit: int = 500
+    board: SqliteBoard,
+    calendar: WorkCalendar,
+    user: User,
+    wanted: Wanted,
+    now: datetime,
+    limit: int = 500,
+    *,
+    lights: bool = True,
 ) -> list[Found]:
-    """Return the newest cases that fit and that the user may see."""
+    """Return the newest cases that fit and that the user may see; without `lights` none is worked out."""
     where, values = ["TRUE"], []
     for name in ("desk", "unit", "street", "category", "severity"):
         if value := getattr(wanted, name):
@@ -72,7 +79,7 @@ def find(
         if wanted.grid and case.placement.grid != wanted.grid:
             continue
         first = first_due(case)
-        light = clocks.light(calendar, first, now) if first is not None else ""
+        light = clocks.light(calendar, first, now) if first is not None and lights else ""
         if wanted.light and light != wanted.light:
             continue
         found.append(Found(case, first, light))

@@ -38,7 +38,15 @@ def duty(console: Console, request: Request) -> None:
             with ui.tab_panel(cases).classes("p-0"):
                 _Table(seat, Wanted(**asked)).draw()
             with ui.tab_panel(shift).classes("p-0"):
-                handover(seat)
+                box = ui.element("div").classes("w-full")
+
+        async def fill() -> None:
+            if tabs.value in ("shift", shift) and not box.default_slot.children:
+                with box:
+                    await handover(seat)
+
+        tabs.on_value_change(fill)
+        ui.timer(0.05, fill, once=True)
 
 
 class _Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING
@@ -63,14 +64,19 @@ def parts(seat: Seat) -> list[tuple[str, list[Found]]]:
     ]
 
 
-def handover(seat: Seat) -> None:
-    """Draw the list, ready to be printed."""
+async def handover(seat: Seat) -> None:
+    """Draw the list, ready to be printed; it is put together on a thread, since it looks at every open case."""
+    waiting = ui.label(seat.t("整理中…", "Putting it together …")).classes("og-empty")
+    told = await asyncio.to_thread(
+        lambda: [(heading, section(seat, heading, found)) for heading, found in parts(seat)]
+    )
+    waiting.delete()
     ui.html(
         f'<p><a href="/print/handover" target="_blank">{seat.t("打印交接单", "Print the list")}</a></p>',
         sanitize=False,
     )
-    for heading, found in parts(seat):
-        ui.html(section(seat, heading, found), sanitize=False)
+    for _, html in told:
+        ui.html(html, sanitize=False)
 
 
 def section(seat: Seat, heading: str, found: Sequence[Found]) -> str:

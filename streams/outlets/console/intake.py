@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from html import escape
 from math import cos, hypot, radians
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -32,12 +33,12 @@ _METRES = 111_320.0
 _LISTED = 12
 
 
-def intake(console: Console, request: Request) -> None:
+async def intake(console: Console, request: Request) -> None:
     """Draw the page; `?lon=&lat=&category=` fill it in."""
     seat = seat_of(console, request)
     with frame(seat, users.INTAKE):
         if open_to(seat, users.INTAKE):
-            _Desk(seat, request).draw()
+            await _Desk(seat, request).draw()
 
 
 def category_select(seat: Seat, value: str | None = None) -> ui.select:
@@ -60,7 +61,7 @@ class _Desk:
         self._seat = seat
         self._asked = request.query_params
 
-    def draw(self) -> None:
+    async def draw(self) -> None:
         """Draw the map on the left, the form and its answers on the right."""
         seat, t = self._seat, self._seat.t
         with ui.element("div").classes("og-grid og-two"):
@@ -98,7 +99,7 @@ class _Desk:
                         "unelevated no-caps"
                     ).classes("q-mt-sm")
                 self._who()
-                self._near()
+                await self._near()
         for field in (self._category, self._lon, self._lat, self._severity):
             field.on_value_change(self._changed)
         ui.on("og_place", self._place)
@@ -159,11 +160,11 @@ class _Desk:
             )
 
     @ui.refreshable_method
-    def _near(self) -> None:
+    async def _near(self) -> None:
         t = self._seat.t
         with ui.element("section").classes("og-card").props('id="near"'):
             ui.html(f"<h2>{t('附近在办', 'Open nearby')} ≤ {NEAR_M:.0f} m</h2>", sanitize=False)
-            found = self._nearby()
+            found = await asyncio.to_thread(self._nearby)
             if not found:
                 ui.label(t("无", "none")).classes("og-dim")
             for metres, case in found:
@@ -202,7 +203,7 @@ class _Desk:
             return []
         wanted = Wanted(desk=grid.places[index].desk)
         open_ones = find(
-            console.board(), console.city.rules.calendar, self._seat.user, wanted, console.clock(), 20_000
+            console.board(), console.city.rules.calendar, self._seat.user, wanted, console.clock(), limit=20_000, lights=False
         )
         found = [
             (metres, one.case)

@@ -39,8 +39,8 @@ def _pages() -> None:
         wall(_held[0], request)
 
     @ui.page("/intake", response_timeout=30)
-    def at_intake(request: Request) -> None:
-        intake(_held[0], request)
+    async def at_intake(request: Request) -> None:
+        await intake(_held[0], request)
 
     @ui.page("/duty", response_timeout=30)
     def at_duty(request: Request) -> None:
