@@ -18,11 +18,11 @@ demo: setup
 	$(BIN)/onegrid demo $(ARGS)
 
 test: setup
-	$(BIN)/pytest -n 2 -m "not crash and not browser and not real_data and not cluster and not whole and not long" --cov --cov-report=json:.coverage.json --cov-report= $(ARGS)
+	$(BIN)/pytest -n 2 -m "not crash and not browser and not real_data and not cluster and not prometheus and not whole and not long" --cov --cov-report=json:.coverage.json --cov-report= $(ARGS)
 	$(BIN)/python tests/coverage_floor.py .coverage.json
 
 test-full: setup
-	$(BIN)/pytest -m "(crash or browser or real_data or cluster or whole) and not long" -rs -s $(ARGS)
+	$(BIN)/pytest -m "(crash or browser or real_data or cluster or prometheus or whole) and not long" -rs -s $(ARGS)
 
 long: setup  ## a hundred kills, failures of a cluster under 200,000 reports each, 20,000 seeds; prints their figures
 	$(BIN)/pytest -m long -rs -s

@@ -141,7 +141,11 @@ class AutomationRule(Form, frozen=True):
 
 
 class CityForm(Form, frozen=True):
-    """city.toml. `previous` is a folder below the pack with a grid version that goes before those of the layers."""
+    """city.toml. `previous` is a folder below the pack with a grid version that goes before those of the layers.
+
+    `tiles` is the address of the city's own map tiles (`https://tiles.example/{z}/{x}/{y}.png`, WGS-84), the only one
+    that the console then asks besides its own; `tiles_from` says whose they are. Without it maps have no background.
+    """
 
     adcode: str
     name_zh: str
@@ -165,6 +169,8 @@ class CityForm(Form, frozen=True):
     automation: list[AutomationRule] = msgspec.field(default_factory=list)
     approvers: dict[Request, Approver] = msgspec.field(default_factory=dict)
     states: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    tiles: str = ""
+    tiles_from: str = ""
 
     def automation_of(
         self, *, outcome: str, channel: str, severity: int, matter: str, confidence: float

@@ -8,7 +8,7 @@ from redrawn import write_redrawn
 
 from grids.city import open_city
 
-pytest_plugins = ["servers"]
+pytest_plugins = ["servers", "week"]
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 BROKER = Path(__file__).parents[1] / "deploy" / "kafka" / "broker.py"
 
-_NEEDS = {"kafka": ("java", "mvn"), "redis": ("redis-server",)}
+_NEEDS = {
+    "kafka": ("java", "mvn"),
+    "redis": ("redis-server",),
+    "prometheus": ("prometheus", "promtool", "amtool"),
+}
 
 
 def need(name: str) -> None:

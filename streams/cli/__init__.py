@@ -46,6 +46,7 @@ def commands() -> typer.Typer:
         gateway,
         grid,
         layer,
+        measures,
         route,
         run,
         simulate,
@@ -61,6 +62,9 @@ def commands() -> typer.Typer:
     app.command()(simulate.simulate)
     app.command("route")(route.route_file)
     app.command()(deadline.deadline)
+    app.command()(measures.measures)
+    app.command("publish")(measures.publish_month)
+    app.command()(measures.history)
     app.command("feed")(feed.feed_file)
     app.command()(gateway.gateway)
     app.command()(worker.worker)
@@ -86,9 +90,10 @@ def main() -> None:
     run = commands()
     from streams.hosts.embedded import StoreError  # noqa: PLC0415 - a host imports much
     from streams.hosts.kafka import ClusterError  # noqa: PLC0415
+    from streams.outlets.measures.registry import MeasureError  # noqa: PLC0415
 
     try:
         run()
-    except (GridsError, StoreError, ClusterError, OSError) as error:
+    except (GridsError, StoreError, ClusterError, MeasureError, OSError) as error:
         console.fail(error)
         sys.exit(console.BAD_INPUT)

@@ -1,4 +1,4 @@
-"""`onegrid demo`: the whole job on the demo pack, on one screen, and then a live page."""
+"""`onegrid demo`: the whole job on the demo pack, on one screen, and then the console."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _DUPLICATES = {"repeats": 1, "updates": 1, "merged": 1, "unmerged": -1}
 
 SPEED = 60.0
-"""Virtual seconds for each real one while the live page goes on."""
+"""Virtual seconds for each real one while the console shows the city."""
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -74,7 +74,7 @@ def demo(
 ) -> None:
     """Fuse five departments' grids, prove the duties, play a week through the real host, print what came of it.
 
-    Then serve the live page on loopback, where the simulated city goes on sixty times as fast as a real one.
+    Then serve the console on loopback, where the simulated city goes on sixty times as fast as a real one.
 
     Example: onegrid demo --days 7 --no-serve
     """
@@ -135,7 +135,7 @@ def _play(
     host.snapshot()
     host.close()
     board = SqliteBoard(host.store.path)
-    found = figures(city.rules.calendar, board.all_cases(), start, end)
+    found = figures(board.all_cases(), start, end)
     counters = board.counters()
     summary = Summary(
         layers=len(city.rules.layers),

@@ -20,7 +20,7 @@ def run(
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 8311,
     as_json: Annotated[bool, typer.Option("--json", help="Say where it listens as one JSON object.")] = False,
 ) -> None:
-    """Serve one city from one process and one SQLite file: gateway, stages, live page, /metrics.
+    """Serve one city from one process and one SQLite file: gateway, stages, console, /metrics.
 
     Stop it with Ctrl-C or SIGTERM; killed at any moment it goes on from where its file says.
 

@@ -7,22 +7,39 @@ incidents whose deadline falls into the window; those seen to on the spot are no
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
 from streams.stages.desk import clocks
-from streams.stages.desk.lifecycle import CLOSED, EVALUATED, MERGED
+from streams.stages.desk.lifecycle import CANCELLED, CLOSED, EVALUATED, MERGED, NOT_ACCEPTED, NOT_FILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from grids.worktime import WorkCalendar
     from streams.records import Case, Clock
 
 _MINUTE = 60.0
 _DONE = frozenset({CLOSED, EVALUATED})
+
+VOID = frozenset({CANCELLED, NOT_ACCEPTED, NOT_FILED})
+"""Ends of what was nobody's work: withdrawn, cancelled, refused, found false."""
+
+
+class Duty(NamedTuple):
+    """The handling that a unit owes for a case: its clock, the deadline that counts, and whether it is done.
+
+    `due` is None while the clock stands still before its limit is used up: a pause moves the deadline on.
+    """
+
+    clock: Clock
+    due: datetime | None
+    handled: bool
+
+    def overdue(self, now: datetime) -> bool:
+        """Say whether the limit is exceeded at a moment; finishing exactly on the deadline is in time."""
+        return self.clock.overdue or (self.clock.since is not None and self.due is not None and self.due < now)
 
 
 class Figures(msgspec.Struct, kw_only=True):
@@ -38,7 +55,15 @@ class Figures(msgspec.Struct, kw_only=True):
     outcomes: dict[str, int]
 
 
-def deadline_of(case: Case) -> tuple[Clock, datetime] | None:
+class Handled(Protocol):
+    """What of a case says who handles it and how that stands."""
+
+    clocks: list[Clock]
+    unit: str
+    finished_at: datetime | None
+
+
+def deadline_of(case: Handled) -> tuple[Clock, datetime] | None:
     """Return the handling clock that counts for a case and its deadline; None without one.
 
     It is that of the unit that holds the case, or where nobody does, of the last one that began.
@@ -51,7 +76,20 @@ def deadline_of(case: Case) -> tuple[Clock, datetime] | None:
     return last, last.due
 
 
-def figures(calendar: WorkCalendar, cases: Iterable[Case], start: datetime, end: datetime) -> Figures:
+def duty_of(case: Handled) -> Duty | None:
+    """Return the handling that is owed for a case as it stands; None where it was never dispatched.
+
+    Handled is what its last FINISH ended; work that is done anew, or was ended by force, is not handled.
+    """
+    found = deadline_of(case)
+    if found is None:
+        return None
+    clock, due = found
+    still = clock.since is None and clock.ended is None and not clock.overdue
+    return Duty(clock, None if still else due, clock.ended is not None and clock.ended == case.finished_at)
+
+
+def figures(cases: Iterable[Case], start: datetime, end: datetime) -> Figures:
     """Work the figures out over cases as they stand at `end`; the window is [start, end)."""
     incidents: list[Case] = []
     others = 0
@@ -72,10 +110,9 @@ def figures(calendar: WorkCalendar, cases: Iterable[Case], start: datetime, end:
             dispatch.append((case.dispatched_at - case.reported_at).total_seconds() / _MINUTE)
         if case.state in _DONE and case.closed_at and case.reported_at:
             close.append((case.closed_at - case.reported_at).total_seconds() / _MINUTE)
-        due = deadline_of(case)
-        if due is not None and start <= due[1] < end:
-            in_time = case.finished_at is not None and not clocks.is_overdue(calendar, due[0], end)
-            by_desk.setdefault(case.desk, []).append(in_time)
+        duty = duty_of(case)
+        if duty is not None and duty.due is not None and start <= duty.due < end and case.state not in VOID:
+            by_desk.setdefault(case.desk, []).append(duty.handled and not duty.overdue(end))
     counted = [one for desk in by_desk.values() for one in desk]
     return Figures(
         cases=len(incidents),

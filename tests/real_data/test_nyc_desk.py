@@ -84,7 +84,7 @@ def test_earlier_snapshots_first_make_later_states_updates_and_not_cases(nyc, tm
     rows = [list(report_lines(shared(f"nyc/requests/aug2026_snapshots/{day}.parquet"))) for day in days]
     for lines in rows:
         feed(host, lines)
-    found = figures(nyc.rules.calendar, host.store.cases(), TAKEN, TAKEN)
+    found = figures(host.store.cases(), TAKEN, TAKEN)
     host.close()
     board = SqliteBoard(tmp_path / "onegrid.sqlite")
     counters, dead = board.counters(), sum(board.dead_letter_reasons(of_reports=True).values())

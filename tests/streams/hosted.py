@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 def hosted(city: Any, folder: Path, story: Iterable[Any]) -> EmbeddedHost:
     """Return an open host that has worked off a story, one input after another."""
-    scene = play(city, story)
+    return kept(play(city, story), city, folder)
+
+
+def kept(scene: Any, city: Any, folder: Path) -> EmbeddedHost:
+    """Return an open host on a folder that has worked off all that a scene's desks received."""
     host = EmbeddedHost(city, folder, when("03-02 08:00"))
     sent = {id(one.body) for part in scene.told for one in part.outgoing}
     with host.together():

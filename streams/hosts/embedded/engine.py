@@ -49,10 +49,15 @@ class _Call:
     actions: Sequence[tuple[Deed, datetime]] = ()
     letters: Sequence[DeadLetter] = ()
     done: Future[None] = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
 
 
 class Engine:
-    """Owns a host on a thread of its own. `heard` is called with each batch's effects, on that thread."""
+    """Owns a host on a thread of its own.
+
+    `heard` is called with each batch's effects, `took` with the seconds that a call waited to be on disk, on that
+    thread.
+    """
 
     def __init__(
         self,
@@ -60,10 +65,11 @@ class Engine:
         *,
         clock: Callable[[], datetime] = wall_clock,
         heard: Callable[[Effects], None] = lambda _effects: None,
+        took: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._make_host = make_host
         self._clock = clock
-        self._heard = heard
+        self._heard, self._took = heard, took
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="onegrid-engine", daemon=True)
@@ -185,7 +191,9 @@ class Engine:
             for call in calls:
                 call.done.set_exception(error)
             raise
+        now = time.monotonic()
         for call in calls:
+            self._took(now - call.since)
             call.done.set_result(None)
 
     def _fail_waiting(self, error: BaseException) -> None:

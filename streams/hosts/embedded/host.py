@@ -17,6 +17,8 @@ from streams.hosts.embedded.memory import loading
 from streams.hosts.embedded.store import Store, StoreError
 from streams.hosts.partition import Partition
 from streams.ledger.chain import ChainError
+from streams.outlets.measures.names import KEY as NAMES
+from streams.outlets.measures.names import names_of
 from streams.records import DeadLetter, Effects, Item, PackActivated, Report, Tick, together
 from streams.stages.acceptance import Accepted
 from streams.stages.desk.desks import Desks
@@ -185,6 +187,7 @@ class EmbeddedHost:
             epoch = str(self._partition.epoch)
             self.store.set_meta(_EPOCH, epoch)
             self.store.set_meta(_CLAIM, self._partition.book.chain.claim)
+            self.store.set_meta(NAMES, msgspec.json.encode(names_of(self.city.rules)).decode())
             if self.store.meta(_PACK) != self.city.digest:
                 desks = self.city.rules.places.desks
                 activated = (PackActivated(self.city.digest, self._at, desk) for desk in desks)

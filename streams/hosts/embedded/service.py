@@ -1,4 +1,4 @@
-"""A whole embedded service: engine, gateway, metrics and live page in one process on one loopback port."""
+"""A whole embedded service: engine, gateway, metrics and console in one process on one loopback port."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from streams.hosts.embedded.host import EmbeddedHost
 from streams.hosts.embedded.memory import settle
 from streams.inlets.gateway.alerts import add_alerts
 from streams.inlets.gateway.app import make_app
+from streams.inlets.gateway.measures import add_measures
 from streams.inlets.gateway.places import add_places
 from streams.outlets.board.sqlite import SqliteBoard
-from streams.outlets.console import Live, add_console, street_shapes
+from streams.outlets.console import LOCAL, Console, Live, add_console
 from streams.outlets.delivery.deliverer import Deliverer, one_log
+from streams.outlets.measures.names import names_of
+from streams.outlets.measures.room import Room
 from streams.outlets.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -28,10 +31,14 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from fastapi import FastAPI
+    from starlette.requests import Request
 
     from grids.city import City
     from grids.telling import Way
+    from streams.outlets.console import User
     from streams.records import Effects
+
+_INBOX = "SELECT MAX(position) FROM inbox"
 
 HOST = "127.0.0.1"
 """Without keys the gateway listens on this machine only."""
@@ -47,17 +54,21 @@ class Service:
         *,
         clock: Callable[[], datetime] = wall_clock,
         heard: Callable[[Effects], None] = lambda _effects: None,
+        user_of: Callable[[Request], User] = lambda _request: LOCAL,
     ) -> None:
+        """`user_of` says who looks at the console; without accounts that is whoever calls from this machine."""
         self.city = city
         self.clock = clock
-        self.metrics = Metrics()
+        self.metrics = Metrics(city.rules.calendar, clock)
         self.live = Live(city.rules)
         self._heard = heard
         self._boards = threading.local()
         self._path: Path | None = None
         self.directory = directory
-        self.engine = Engine(self._open, clock=clock, heard=self._hear)
+        self.engine = Engine(self._open, clock=clock, heard=self._hear, took=self.metrics.seconds.observe)
         self._deliverer: Deliverer | None = None
+        self.user_of = user_of
+        self.room = Room(self.board, names_of(city.rules), directory, clock)
         self._followed: SqliteBoard | None = None
 
     def start(self) -> None:
@@ -66,6 +77,7 @@ class Service:
         assert self._path is not None
         self._followed = SqliteBoard(self._path, shared=True)
         read = one_log(self._followed.log.read)
+        self._watch()
         self._deliverer = Deliverer(self.city.rules.alerting, read, self.directory, self.clock, told=self._told)
         self._deliverer.start()
 
@@ -103,6 +115,24 @@ class Service:
         board.close()
         return host
 
+    def _watch(self) -> None:
+        """Show what waits: under the cluster's names, as one partition of each."""
+        for topic, ask in (("onegrid.reports", "SELECT MAX(position) FROM reports"), ("onegrid.desk", _INBOX)):
+            done = "routed" if topic == "onegrid.reports" else "applied"
+            self.metrics.watch(
+                "onegrid_lag_messages", "Messages waiting",
+                lambda ask=ask, done=done: self._waiting(ask, done),  # type: ignore[misc]
+                topic=topic, partition="0",
+            )  # fmt: skip
+
+    def _waiting(self, ask: str, done: str) -> float:
+        db = self.board().db
+        (end,), row = (
+            db.execute(ask).fetchone(),
+            db.execute("SELECT value FROM meta WHERE key = ?", (done,)).fetchone(),
+        )
+        return float((end or 0) - int(row[0] if row else 0))
+
     def _told(self, way: Way, outcome: str) -> None:
         self.metrics.told.labels(way.kind, outcome).inc()
 
@@ -135,12 +165,18 @@ def ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 def make_service_app(service: Service) -> FastAPI:
-    """Build the web application of a service: gateway and live page."""
+    """Build the web application of a service: gateway and console."""
     calendar = service.city.rules.calendar
     app = make_app(service.engine, service.board, service.metrics, service.clock, calendar)
     add_alerts(app, service.engine, service.board, service.city, service.clock, service.directory)
     add_places(app, service.city, service.clock)
-    add_console(app, service.live, street_shapes(service.city), service.clock)
+    add_measures(app, service.room)
+    add_console(
+        app,
+        Console(
+            service.city, service.board, service.engine, service.clock, service.live, service.room, service.user_of
+        ),
+    )
     return app
 
 

@@ -24,8 +24,14 @@ class LocalOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call, or pass it on."""
-        if scope["type"] != "http" or (_is_loopback(host := _caller(scope)) and _is_loopback(_asked_host(scope))):
-            await self.app(scope, receive, send)
+        if scope["type"] == "lifespan" or (_is_loopback(host := _caller(scope)) and _is_loopback(_asked_host(scope))):
+            if scope["type"] != "websocket" or _same_origin(scope):
+                await self.app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
             return
         answer = problem(403, "LOOPBACK_ONLY", f"a call from {host}; expected one from this machine")
         await answer(scope, receive, send)
@@ -37,11 +43,23 @@ def _caller(scope: Scope) -> str:
 
 def _asked_host(scope: Scope) -> str:
     """Return the host that the caller believes to speak to, as its header says; empty if that is none."""
-    named = next((value for name, value in scope["headers"] if name == b"host"), b"")
     try:
-        return urlsplit(f"//{named.decode('latin-1')}").hostname or ""
+        return urlsplit(f"//{_header(scope, b'host')}").hostname or ""
     except ValueError:
         return ""
+
+
+def _same_origin(scope: Scope) -> bool:
+    """Say whether a page of this very address opens a socket; what is no browser says no origin.
+
+    Browsers let any page open a socket anywhere, and send the cookies along: only this check stands between them.
+    """
+    origin = _header(scope, b"origin")
+    return not origin or urlsplit(origin).netloc == _header(scope, b"host")
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next((bytes(value).decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
 
 
 @lru_cache(maxsize=1000)

@@ -1,10 +1,12 @@
-"""What people see in a browser: one live page over the board's state, drawn without any outside address.
+"""What people see in a browser: the command-centre console, drawn by NiceGUI without any outside address.
 
-`live` folds effects into the state of the page, `shapes` draws the map's outlines, `page.html` shows both.
+`mounting` puts it into an application, `users` says who may what, `live` folds effects into the wall's state, `mapping`
+draws shapes for maps; every other module is a page or a part of one, and is imported only once the service runs.
 """
 
+from streams.outlets.console.context import Console
 from streams.outlets.console.live import Live
-from streams.outlets.console.pages import add_console
-from streams.outlets.console.shapes import street_shapes
+from streams.outlets.console.mounting import add_console
+from streams.outlets.console.users import LOCAL, User
 
-__all__ = ["Live", "add_console", "street_shapes"]
+__all__ = ["LOCAL", "Console", "Live", "User", "add_console"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from streams.outlets.waiting import Waiting
 from streams.records import Alert
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from grids.rules import Rules
-    from streams.records import Case, Effects, Transition
+    from streams.records import Case, Effects, Placement, Transition
 
 _FEED = 30
 _SAMPLES = 500
+_KEPT_HOURS = 200
+_SAME_S = 0.5
 
 
 class _Open(NamedTuple):
@@ -38,6 +40,7 @@ class _Open(NamedTuple):
     category: str
     due: datetime | None
     in_time: bool | None = None
+    grid: str = ""
 
 
 class FeedLine(msgspec.Struct):
@@ -89,6 +92,7 @@ class State(msgspec.Struct):
     first_due: datetime | None = None
     first_unit_zh: str = ""
     first_unit_en: str = ""
+    flow: list[tuple[int, int]] = []
 
 
 def _duplicates(counters: dict[str, int]) -> int:
@@ -109,6 +113,8 @@ class Live:
         self._waiting = Waiting()
         self._dispatch: deque[float] = deque(maxlen=_SAMPLES)
         self._reported: dict[str, datetime] = {}
+        self._said: tuple[datetime, bytes] | None = None
+        self._flow: Counter[tuple[date, int, str]] = Counter()
 
     def restore(self, cases: Iterable[Case], counters: dict[str, int], dead_letters: int) -> None:
         """Take up where a host left off."""
@@ -119,7 +125,10 @@ class Live:
                 if case.matter != "INCIDENT" or case.state == MERGED:
                     continue
                 self._counts["cases", ""] += 1
-                self._keep(case.case_no, case.desk, case.placement.street, case.unit, case.category)
+                self._flows("opened", case.opened_at)
+                if case.state in ENDS and case.closed_at is not None:
+                    self._flows("closed", case.closed_at)
+                self._keep(case.case_no, case.desk, case.placement, case.unit, case.category)
                 due = deadline_of(case)
                 running = due[1] if due and due[0].since else None
                 self._open[case.case_no] = self._open[case.case_no]._replace(due=running)
@@ -190,7 +199,12 @@ class Live:
                 first_due=first.due.astimezone(self._rules.calendar.zone) if first else None,
                 first_unit_zh=unit.name_zh if unit else "",
                 first_unit_en=(unit.name_en or unit.name_zh) if unit else "",
+                flow=self._day(now.astimezone(self._rules.calendar.zone).date()),
             )
+
+    def _day(self, day: date) -> list[tuple[int, int]]:
+        """Return what was opened and closed in each hour of a city day."""
+        return [(self._flow[day, hour, "opened"], self._flow[day, hour, "closed"]) for hour in range(24)]
 
     def _hear_step(self, step: Transition) -> None:
         if step.verb == "REPORT" and step.change.matter == "INCIDENT":
@@ -205,13 +219,15 @@ class Live:
             self._dispatch.append((step.at - self._reported.pop(step.case_no)).total_seconds())
         self._feed.append(self._line(step, case))
         if step.to in ENDS:
+            if step.to != MERGED:
+                self._flows("closed", step.at)
             self._end(step.case_no, merged=step.to == MERGED)
 
     def _begin(self, step: Transition) -> None:
         change = step.change
         self._counts["cases", ""] += 1
-        street = change.placement.street if change.placement is not UNSET else ""
-        self._keep(step.case_no, step.desk, street, "", str(change.category))
+        self._flows("opened", step.at)
+        self._keep(step.case_no, step.desk, change.placement, "", str(change.category))
         if change.reported_at is not UNSET and change.reported_at is not None:
             self._reported[step.case_no] = change.reported_at
 
@@ -223,7 +239,7 @@ class Live:
         if change.desk is not UNSET:
             case = case._replace(desk=change.desk)
         if change.placement is not UNSET:
-            case = case._replace(street=change.placement.street)
+            case = case._replace(street=change.placement.street, grid=change.placement.grid)
         for clock in [] if change.clocks is UNSET else change.clocks:
             if clock.name == HANDLE:
                 case = case._replace(due=clock.due if clock.since else None)
@@ -237,7 +253,7 @@ class Live:
         assert change.placement is not UNSET
         self._counts["cases", ""] += step.verb == "UNMERGE"
         self._counts["closed", step.desk] -= step.verb == "REOPEN"
-        self._keep(step.case_no, step.desk, change.placement.street, "", str(change.category))
+        self._keep(step.case_no, step.desk, change.placement, "", str(change.category))
         for clock in [] if change.clocks is UNSET else change.clocks:
             if step.verb == "REOPEN" and clock.name == HANDLE and clock.unit == change.unit:
                 self._open[step.case_no] = self._open[step.case_no]._replace(in_time=not clock.overdue)
@@ -259,8 +275,33 @@ class Live:
             unit_en=(unit.name_en or unit.name_zh) if unit else "",
         )
 
-    def _keep(self, case_no: str, desk: str, street: str, unit: str, category: str) -> None:
-        self._open[case_no] = _Open(desk, street, unit, category, None)
+    def _keep(self, case_no: str, desk: str, placement: Placement | UnsetType, unit: str, category: str) -> None:
+        street, grid = ("", "") if placement is UNSET else (placement.street, placement.grid)
+        self._open[case_no] = _Open(desk, street, unit, category, None, None, grid)
+
+    def _flows(self, what: str, at: datetime) -> None:
+        """Count what was opened or closed by hour of the city's day; only the last two days are kept."""
+        local = at.astimezone(self._rules.calendar.zone)
+        self._flow[local.date(), local.hour, what] += 1
+        if len(self._flow) > _KEPT_HOURS:
+            newest = sorted({day for day, _, _ in self._flow})[-2:]
+            self._flow = Counter({key: count for key, count in self._flow.items() if key[0] in newest})
+
+    def load(self, now: datetime, street: str) -> dict[str, tuple[int, int]]:
+        """Return the open and the overdue cases of each grid of a street."""
+        found: dict[str, tuple[int, int]] = {}
+        with self._lock:
+            for case in self._open.values():
+                if case.street == street:
+                    opened, late = found.get(case.grid, (0, 0))
+                    found[case.grid] = (opened + 1, late + (case.due is not None and case.due < now))
+        return found
+
+    def encoded(self, now: datetime) -> bytes:
+        """Return the state as JSON: the same bytes for all who ask within half a second of each other."""
+        if self._said is None or not 0 <= (now - self._said[0]).total_seconds() < _SAME_S:
+            self._said = (now, msgspec.json.encode(self.state(now)))
+        return self._said[1]
 
     def _finished(self, case: _Open, *, in_time: bool) -> _Open:
         """Count a case as finished once, and in time by its last finish: work done anew is no second case."""

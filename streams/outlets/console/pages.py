@@ -1,44 +1,71 @@
-"""The paths of the live page: the page itself, its map, and its state."""
+"""The addresses of the console's pages. Only this and what it imports needs NiceGUI."""
 
 from __future__ import annotations
 
-import gzip
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-from fastapi.responses import HTMLResponse, Response
+from fastapi import FastAPI, Request  # noqa: TC002 - NiceGUI and FastAPI read annotations at run time
+from nicegui import ui
+
+from streams.outlets.console.casepage import case_page
+from streams.outlets.console.dutiespage import duties_page
+from streams.outlets.console.duty import duty
+from streams.outlets.console.gridpage import grid_page
+from streams.outlets.console.intake import intake
+from streams.outlets.console.measurepage import measure_cases, measures_page
+from streams.outlets.console.printing import add_papers
+from streams.outlets.console.qualitypage import quality_page
+from streams.outlets.console.wall import wall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from streams.outlets.console.context import Console
 
-    from fastapi import FastAPI
-
-    from streams.outlets.console.live import Live
-    from streams.outlets.console.shapes import MapShapes
-
-_PAGE = Path(__file__).with_name("page.html")
-
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
-)
-"""The page may load nothing from anywhere but its own state."""
+_held: list[Console] = []
+"""The console that the pages show: NiceGUI has one set of pages in a process, so the last one made counts."""
 
 
-def add_console(app: FastAPI, live: Live, shapes: MapShapes, clock: Callable[[], datetime]) -> None:
-    """Add the live page to an application."""
-    drawn = gzip.compress(msgspec.json.encode(shapes))
-    page = _PAGE.read_text(encoding="utf-8")
+def add_pages(app: FastAPI, console: Console) -> None:
+    """Add every page; in a process that had a console before, its pages show this one from now on."""
+    add_papers(app, console)
+    first = not _held
+    _held[:] = [console]
+    if first:
+        _pages()
 
-    @app.get("/", include_in_schema=False)
-    def get_page() -> HTMLResponse:
-        return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
 
-    @app.get("/console/map", include_in_schema=False)
-    def get_map() -> Response:
-        return Response(drawn, media_type="application/json", headers={"Content-Encoding": "gzip"})
+def _pages() -> None:
+    @ui.page("/", response_timeout=30)
+    def at_wall(request: Request) -> None:
+        wall(_held[0], request)
 
-    @app.get("/console/state", include_in_schema=False)
-    def get_state() -> Response:
-        return Response(msgspec.json.encode(live.state(clock())), media_type="application/json")
+    @ui.page("/intake", response_timeout=30)
+    async def at_intake(request: Request) -> None:
+        await intake(_held[0], request)
+
+    @ui.page("/duty", response_timeout=30)
+    def at_duty(request: Request) -> None:
+        duty(_held[0], request)
+
+    @ui.page("/case/{case_no}", response_timeout=30)
+    def at_case(request: Request, case_no: str) -> None:
+        case_page(_held[0], request, case_no)
+
+    @ui.page("/duties", response_timeout=30)
+    def at_duties(request: Request) -> None:
+        duties_page(_held[0], request)
+
+    @ui.page("/grid", response_timeout=30)
+    def at_grid(request: Request) -> None:
+        grid_page(_held[0], request)
+
+    @ui.page("/measures", response_timeout=30)
+    async def at_measures(request: Request) -> None:
+        await measures_page(_held[0], request)
+
+    @ui.page("/measures/cases", response_timeout=30)
+    async def at_measure_cases(request: Request) -> None:
+        await measure_cases(_held[0], request)
+
+    @ui.page("/quality", response_timeout=30)
+    def at_quality(request: Request) -> None:
+        quality_page(_held[0], request)

@@ -208,7 +208,15 @@ def test_the_web_application_of_a_service_has_gateway_places_metrics_and_page(ci
     service = Service(city, tmp_path, clock=lambda: AT)
     service.start()
     client = TestClient(make_service_app(service), base_url="http://127.0.0.1", client=("127.0.0.1", 5000))
-    for path in ("/", "/console/state", "/console/map", "/v1/cases", "/metrics", "/healthz", "/openapi.json"):
+    for path in (
+        "/",
+        "/console/state",
+        "/console/shapes?level=street",
+        "/v1/cases",
+        "/metrics",
+        "/healthz",
+        "/openapi.json",
+    ):
         assert client.get(path).status_code == 200, path
     assert client.get("/v1/where", params={"lon": 104.0091, "lat": 30.6051}).status_code == 200
     service.stop()

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from scenes import BELLTOWER, OTHER_OFFICE, Scene, make_report, when
 
-from streams.outlets.console import Live, add_console, street_shapes
+from streams.outlets.console import LOCAL, Console, Live, add_console
 
 
 def state_of(scene, at, cut=None):
@@ -152,22 +152,51 @@ def test_a_transferred_case_is_counted_where_it_is_now(scene):
     assert (row(state).open, row(state, "990102").open) == (0, 1)
 
 
-def test_the_page_asks_for_nothing_from_anywhere_else(city):
+def test_the_walls_data_are_served_before_the_pages_are_made(city):
     app, live = FastAPI(), Live(city.rules)
-    add_console(app, live, street_shapes(city), lambda: when("03-02 09:00").astimezone(UTC))
+    clock = lambda: when("03-02 09:00").astimezone(UTC)  # noqa: E731 - two lines would say no more
+    add_console(app, Console(city, None, None, clock, live, None, lambda _request: LOCAL))
     client = TestClient(app)
     page = client.get("/")
     assert page.status_code == 200
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert "http://" not in page.text.replace("http://www.w3.org", "")
-    assert "https://" not in page.text
-    drawn = client.get("/console/map")
+    assert page.headers["retry-after"] == "1"
+    drawn = client.get("/console/shapes?level=street")
     assert drawn.headers["content-encoding"] == "gzip"
-    assert len(drawn.json()["streets"]) == 4
+    assert len(drawn.json()["shapes"]) == 4
+    assert client.get("/console/shapes?level=planet").status_code == 404
     told = client.get("/console/state").json()
     assert told["city_zh"] == "双江市"
     assert told["now"].startswith("2026-03-02T09:00:00")
     assert json.loads(msgspec.json.encode(live.state(when("03-02 09:00"))))["desks"] == told["desks"]
+
+
+def test_the_grids_of_a_street_show_what_is_open_and_what_is_late(scene):
+    number = scene.bring("HANDLING", "03-02 09:00")
+    scene.bring("HANDLING", "03-02 14:00")
+    live = Live(scene.city.rules)
+    for effects in scene.told:
+        live.hear(effects)
+    found = live.load(when("03-02 16:00"), "990101002")
+    assert sum(opened for opened, _ in found.values()) == 2
+    assert found[scene[number].placement.grid][1] == 1
+    assert live.load(when("03-02 16:00"), "990102001") == {}
+
+
+def test_todays_flow_counts_what_was_opened_and_closed_by_the_hour(scene):
+    scene.bring("CLOSED", "03-01 09:00")
+    scene.bring("CLOSED", "03-02 09:30")
+    scene.report("03-02 11:00")
+    flow = state_of(scene, "03-02 12:00").flow
+    assert (len(flow), flow[9], flow[11], flow[8]) == (24, (1, 1), (1, 0), (0, 0))
+
+
+def test_all_who_ask_at_the_same_moment_get_the_same_bytes(scene):
+    scene.report("03-02 09:00")
+    live = Live(scene.city.rules)
+    for effects in scene.told:
+        live.hear(effects)
+    assert live.encoded(when("03-02 09:01")) is live.encoded(when("2026-03-02 09:01:00"))
+    assert live.encoded(when("2026-03-02 09:01:01")) is not live.encoded(when("03-02 09:01"))
 
 
 def test_the_banner_says_how_many_alerts_wait_and_which_is_due_first(scene):

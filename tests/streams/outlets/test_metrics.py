@@ -134,3 +134,120 @@ def test_alerts_that_wait_to_be_confirmed_and_those_that_were_are_measured(scene
     fresh = Metrics()
     fresh.restore(scene.cases)
     assert fresh.registry.get_sample_value("onegrid_alerts_unconfirmed", {"desk": "990101"}) in (None, 0.0)
+
+
+def lit(story, at):
+    """The lights of a story at a moment: {(desk, light): cases}."""
+    metrics = Metrics(story.city.rules.calendar, lambda: when(at))
+    for effects in story.told:
+        metrics.hear(effects)
+    metrics.page()
+    return {
+        (sample.labels["desk"], sample.labels["light"]): sample.value
+        for family in metrics.registry.collect()
+        if family.name == "onegrid_cases_by_light"
+        for sample in family.samples
+        if sample.value
+    }
+
+
+def test_open_cases_have_lights_green_to_four_fifths_yellow_to_the_limit_and_red_beyond(scene):
+    scene.bring("HANDLING", "03-02 09:00")  # 4 working hours: due at 15:00, yellow from 14:12
+    assert lit(scene, "03-02 14:12") == {("990101", "GREEN"): 1}
+    assert lit(scene, "03-02 14:13") == {("990101", "YELLOW"): 1}
+    assert lit(scene, "03-02 15:00") == {("990101", "YELLOW"): 1}
+    assert lit(scene, "03-02 15:01") == {("990101", "RED"): 1}
+
+
+def test_what_stands_still_or_is_done_has_no_light(scene):
+    number = scene.bring("HANDLING", "03-02 09:00")
+    scene.bring("SUSPENDED", "03-02 09:00")
+    scene.act(number, "FINISH", "03-02 10:00")
+    assert lit(scene, "03-02 16:00") == {}
+
+
+def test_a_deadline_is_counted_once_when_it_passes_whoever_was_late(scene):
+    def passed(said):
+        return metrics.registry.get_sample_value("onegrid_deadlines_total", {"desk": "990101", "in_time": said})
+
+    early, late, never = (scene.bring("HANDLING", "03-02 09:00") for _ in range(3))
+    moved = scene.bring("HANDLING", "03-02 09:00")
+    scene.act(early, "FINISH", "03-02 10:00")
+    scene.act(moved, "ASK_EXTENSION", "03-02 10:00")
+    scene.act(moved, "GRANT", "03-02 10:00")
+    scene.tick("03-02 14:00")
+    metrics = Metrics(scene.city.rules.calendar)
+    for effects in scene.told:
+        metrics.hear(effects)
+    assert (passed("yes"), passed("no")) == (None, None)
+    told = len(scene.told)
+    scene.act(late, "FINISH", "03-02 16:00")
+    scene.tick("03-03 12:00")
+    for effects in scene.told[told:]:
+        metrics.hear(effects)
+    assert (passed("yes"), passed("no")) == (1, 3), never
+
+
+def test_stages_are_timed_by_clock_and_kind_and_handling_by_desk(auto, heard):
+    number = auto.report("03-02 09:00")
+    for verb, at in (("SIGN", "09:10"), ("START", "09:10"), ("FINISH", "11:00")):
+        auto.act(number, verb, f"03-02 {at}")
+    assert heard("onegrid_stage_minutes_sum", clock="SIGN", kind="WORK_HOUR") == 10
+    assert heard("onegrid_handling_minutes_sum", desk="990101", kind="WORK_HOUR") == 120
+    assert heard("onegrid_handling_minutes_bucket", desk="990101", kind="WORK_HOUR", le="120.0") == 1
+    assert heard("onegrid_handling_minutes_bucket", desk="990101", kind="WORK_HOUR", le="60.0") == 0
+    assert heard("onegrid_stages_total", desk="990101", clock="HANDLE", in_time="yes") == 1
+
+
+def test_escalations_are_counted_by_tier(scene):
+    scene.bring("HANDLING", "03-02 09:00")
+    scene.tick("03-03 12:00")
+    metrics = Metrics()
+    for effects in scene.told:
+        metrics.hear(effects)
+    tiers = {
+        sample.labels["tier"]
+        for family in metrics.registry.collect()
+        if family.name == "onegrid_escalations"
+        for sample in family.samples
+    }
+    assert len(tiers) == 4, tiers
+
+
+def deadlines(metrics):
+    """Deadlines counted so far, by whether the work was done in time."""
+    return {
+        sample.labels["in_time"]: sample.value
+        for family in metrics.registry.collect()
+        if family.name == "onegrid_deadlines"
+        for sample in family.samples
+    }
+
+
+def test_a_restarted_host_counts_only_deadlines_that_are_still_ahead(scene):
+    scene.bring("HANDLING", "03-02 09:00")
+    done = scene.bring("HANDLING", "03-02 17:00")  # due on Tuesday at 11:00
+    scene.act(done, "FINISH", "03-02 17:30")
+    metrics = Metrics(scene.city.rules.calendar, lambda: when("03-02 18:00"))
+    metrics.restore(scene.cases)
+    metrics.page()
+    assert deadlines(metrics) == {}
+    metrics._pass(when("03-03 12:00"))
+    assert deadlines(metrics) == {"yes": 1}
+
+
+def test_no_name_has_over_five_thousand_series_in_a_city_of_twenty_districts_and_261_streets():
+    """Labels are desks, clocks, kinds, tiers, verbs: none is a street, a unit, a case or a person."""
+    desks = 20 + 1 + 4  # districts, the city, zones
+    sizes = {"desk": desks, "clock": 11, "kind": 9, "light": 3, "in_time": 2, "tier": 5, "verb": 60, "matter": 5,
+             "outcome": 6, "stage": 4, "reason": 60}  # fmt: skip
+    metrics = Metrics()
+    for family in metrics.registry._collector_to_names:
+        labels = family._labelnames
+        assert set(labels) <= set(sizes), family
+        series = 1
+        for name in labels:
+            series *= sizes[name]
+        if "buckets" in family._kwargs:
+            series *= len(family._kwargs["buckets"]) + 3
+        assert series <= 5000, (family._name, series)

@@ -11,7 +11,7 @@ START, END = when("03-02 00:00"), when("03-09 00:00")
 @pytest.fixture
 def measured(scene):
     def measure(start=START, end=END):
-        return figures(scene.city.rules.calendar, scene.cases, start, end)
+        return figures(scene.cases, start, end)
 
     return measure
 

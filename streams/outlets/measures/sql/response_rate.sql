@@ -1,0 +1,12 @@
+-- id: response_rate
+-- version: 1
+-- zh: 响应率
+-- en: Response rate
+-- unit: ratio
+-- aggregate: ratio
+-- better: high
+-- formula: 答“是” / 答“是”或“否” · yes / yes or no (responded); unreached gives no answer
+-- cohort: 时段内结案且已回访的案件 · cases closed in the window that were called back
+SELECT case_no, closed_at AS counted_at, unit, responded = 'yes' AS part, 1 AS whole
+FROM cases
+WHERE closed_at IS NOT NULL AND state <> 'MERGED' AND responded IN ('yes', 'no')
