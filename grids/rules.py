@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from datetime import date, time
@@ -17,6 +18,7 @@ from grids.duties.resolution import Duties
 from grids.duties.rows import read_duties
 from grids.errors import LayerError
 from grids.geofiles import parse_crs
+from grids.inlets import InletsForm, read_inlets
 from grids.layersets import LayerSet, check_layers, layer_sets
 from grids.places import Area, AreaClass, Desk, Places, Zone, read_area_classes, read_areas
 from grids.projection import is_metric
@@ -74,6 +76,7 @@ class Rules:
     workers: tuple[Worker, ...]
     components: Mapping[str, Component]
     alerting: Alerting
+    inlets: InletsForm = dataclasses.field(default_factory=InletsForm)
 
     @cached_property
     def layer_sets(self) -> tuple[LayerSet, ...]:
@@ -180,6 +183,7 @@ def read_rules(directory: Path) -> Rules:
         workers=workers,
         components=read_components(directory, problems),
         alerting=alerting,
+        inlets=read_inlets(directory, catalogue, problems),
     )
     problems.raise_if_any()
     return rules

@@ -13,9 +13,7 @@ import uvicorn
 from streams.hosts.embedded.engine import Engine, wall_clock
 from streams.hosts.embedded.host import EmbeddedHost
 from streams.hosts.embedded.memory import settle
-from streams.inlets.gateway.alerts import add_alerts
-from streams.inlets.gateway.app import make_app
-from streams.inlets.gateway.places import add_places
+from streams.inlets.gateway.keep import Keep, make_gateway
 from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.console import Live, add_console, street_shapes
 from streams.outlets.delivery.deliverer import Deliverer, one_log
@@ -59,10 +57,12 @@ class Service:
         self.engine = Engine(self._open, clock=clock, heard=self._hear)
         self._deliverer: Deliverer | None = None
         self._followed: SqliteBoard | None = None
+        self.keep: Keep | None = None
 
     def start(self) -> None:
         """Open the data folder and begin to work, and to send alerts out."""
         self.engine.start()
+        self.keep = Keep(self._directory, self.city.rules, self.clock)
         assert self._path is not None
         self._followed = SqliteBoard(self._path, shared=True)
         read = one_log(self._followed.log.read)
@@ -76,6 +76,8 @@ class Service:
             self._deliverer.stop()
         if self._followed is not None:
             self._followed.close()
+        if self.keep is not None:
+            self.keep.close()
 
     def board(self) -> SqliteBoard:
         """Return this thread's board."""
@@ -136,10 +138,8 @@ def ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 def make_service_app(service: Service) -> FastAPI:
     """Build the web application of a service: gateway and live page."""
-    calendar = service.city.rules.calendar
-    app = make_app(service.engine, service.board, service.metrics, service.clock, calendar)
-    add_alerts(app, service.engine, service.board, service.city, service.clock)
-    add_places(app, service.city, service.clock)
+    assert service.keep is not None
+    app = make_gateway(service.engine, service.board, service.metrics, service.clock, service.city, service.keep)
     add_console(app, service.live, street_shapes(service.city), service.clock)
     return app
 

@@ -14,10 +14,8 @@ from streams.hosts.embedded.memory import settle
 from streams.hosts.embedded.service import ended_by_signals
 from streams.hosts.kafka.engine import PATIENCE_MS, KafkaEngine
 from streams.hosts.kafka.spool import LIMIT, Spool
-from streams.inlets.gateway.alerts import add_alerts
-from streams.inlets.gateway.app import make_app
+from streams.inlets.gateway.keep import Keep, make_gateway
 from streams.inlets.gateway.metrics import GatewayMetrics
-from streams.inlets.gateway.places import add_places
 from streams.outlets.board import BoardAwayError
 from streams.outlets.board.link import connect
 from streams.outlets.board.redis import RedisBoard
@@ -53,6 +51,7 @@ class Gateway:
     ) -> None:
         self.city, self.clock = city, clock
         self.metrics = GatewayMetrics()
+        self.keep = Keep(spool, city.rules, clock)
         places = city.rules.places
         self._board = RedisBoard(connect(settings, _PATIENCE_S), city.zone)
         self.engine = KafkaEngine(
@@ -80,6 +79,7 @@ class Gateway:
         """Hand over what waits, and end."""
         self.engine.stop()
         self._board.close()
+        self.keep.close()
 
     def board(self) -> Board:
         """Return the board."""
@@ -91,10 +91,7 @@ class Gateway:
 
     def app(self) -> FastAPI:
         """Build the web application."""
-        app = make_app(self.engine, self.board, self.metrics, self.clock, self.city.rules.calendar, state=self.state)
-        add_alerts(app, self.engine, self.board, self.city, self.clock)
-        add_places(app, self.city, self.clock)
-        return app
+        return make_gateway(self.engine, self.board, self.metrics, self.clock, self.city, self.keep, state=self.state)
 
     def serve(self, bound: socket.socket) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
