@@ -59,3 +59,4 @@ def gateway(
         service.serve(bound)
     finally:
         service.stop()
+        service.close()

@@ -45,3 +45,4 @@ def run(
         service.serve(bound)
     finally:
         service.stop()
+        service.close()

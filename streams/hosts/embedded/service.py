@@ -18,6 +18,7 @@ from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.console import Live, add_console, street_shapes
 from streams.outlets.delivery.deliverer import Deliverer, one_log
 from streams.outlets.metrics import Metrics
+from streams.outlets.sources.following import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +59,8 @@ class Service:
         self._deliverer: Deliverer | None = None
         self._followed: SqliteBoard | None = None
         self.keep: Keep | None = None
+        self._sources: SqliteBoard | None = None
+        self._follower: Follower | None = None
 
     def start(self) -> None:
         """Open the data folder and begin to work, and to send alerts out."""
@@ -68,6 +71,11 @@ class Service:
         read = one_log(self._followed.log.read)
         self._deliverer = Deliverer(self.city.rules.alerting, read, self._directory, self.clock, told=self._told)
         self._deliverer.start()
+        self._sources = SqliteBoard(self._path, shared=True)
+        self._follower = Follower(
+            self.keep.index, one_log(self._sources.log.read), self.city.rules.inlets, self.clock
+        )
+        self._follower.start()
 
     def stop(self) -> None:
         """Work off what was taken in, and close the file. Alerts not sent yet go out after the next start."""
@@ -76,6 +84,12 @@ class Service:
             self._deliverer.stop()
         if self._followed is not None:
             self._followed.close()
+        if self._follower is not None and self._sources is not None:
+            self._follower.stop()
+            self._sources.close()
+
+    def close(self) -> None:
+        """Close what the gateway keeps; after `stop` whoever still calls is told that it has stopped."""
         if self.keep is not None:
             self.keep.close()
 

@@ -79,6 +79,9 @@ class Gateway:
         """Hand over what waits, and end."""
         self.engine.stop()
         self._board.close()
+
+    def close(self) -> None:
+        """Close what it keeps; after `stop` whoever still calls is told that it has stopped."""
         self.keep.close()
 
     def board(self) -> Board:

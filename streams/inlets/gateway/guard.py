@@ -100,7 +100,8 @@ def _signed_in(scope: Scope, headers: dict[bytes, bytes], session: Session) -> F
 def _nobody(scope: Scope, headers: dict[bytes, bytes]) -> Found | Refused:
     """Let whoever has not signed in see what is there for everybody, and show a person where to sign in."""
     path: str = scope["path"]
-    if path in _PUBLIC or path.startswith(_PUBLIC_BELOW):
+    by_form = path.startswith("/open311/v2/requests.") and scope.get("method") == "POST"  # its key is in the form
+    if path in _PUBLIC or path.startswith(_PUBLIC_BELOW) or by_form:
         return Found(None)
     if b"text/html" in headers.get(b"accept", b"") and scope.get("method") == "GET":
         return Refused(RedirectResponse(f"/login?next={quote(path)}", 303))

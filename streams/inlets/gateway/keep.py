@@ -17,11 +17,14 @@ from streams.inlets.gateway.alerts import add_alerts
 from streams.inlets.gateway.app import make_app
 from streams.inlets.gateway.inlet import Inlet
 from streams.inlets.gateway.media import add_media
+from streams.inlets.gateway.open311 import Open311, add_open311
 from streams.inlets.gateway.persons import add_persons
 from streams.inlets.gateway.places import add_places
 from streams.inlets.gateway.replays import Replays
 from streams.inlets.gateway.sessions import add_sessions
+from streams.inlets.gateway.sources import add_sources
 from streams.inlets.media import PREFIX, Media
+from streams.outlets.sources.index import Index
 from streams.stages.acceptance import Refusal
 
 if TYPE_CHECKING:
@@ -49,13 +52,14 @@ class Keep:
         self.trail = Trail(folder)
         self.media = Media(folder)
         self.replays = Replays(clock, folder)
+        self.index = Index(folder)
         self.inlet = Inlet(
             clock, replays=self.replays, sealer=self.persons, checks=(self._pictures,), noted=self._noted
         )
 
     def close(self) -> None:
         """Close the files."""
-        for one in (self.accounts, self.persons, self.trail, self.media, self.replays):
+        for one in (self.accounts, self.persons, self.trail, self.media, self.replays, self.index):
             one.close()
 
     def _pictures(self, accepted: Accepted) -> Refusal | None:
@@ -100,5 +104,7 @@ def make_gateway(
     add_places(app, city, clock)
     add_sessions(app, keep.accounts)
     add_media(app, keep.media, open_board, sight, clock)
+    add_open311(app, Open311(rules, open_board, sight, keep.index, keep.accounts, clock))
+    add_sources(app, keep.index, rules, clock)
     add_persons(app, keep.persons, keep.trail, open_board, sight, clock)
     return app
