@@ -17,6 +17,7 @@ from grids.datum import DATUMS
 from grids.duties.resolution import Duties
 from grids.duties.rows import read_duties
 from grids.errors import LayerError
+from grids.gazetteer import Alias, read_aliases
 from grids.geofiles import parse_crs
 from grids.inlets import InletsForm, read_inlets
 from grids.layersets import LayerSet, check_layers, layer_sets
@@ -76,6 +77,7 @@ class Rules:
     workers: tuple[Worker, ...]
     components: Mapping[str, Component]
     alerting: Alerting
+    aliases: tuple[Alias, ...] = ()
     inlets: InletsForm = dataclasses.field(default_factory=InletsForm)
 
     @cached_property
@@ -183,6 +185,7 @@ def read_rules(directory: Path) -> Rules:
         workers=workers,
         components=read_components(directory, problems),
         alerting=alerting,
+        aliases=read_aliases(directory, areas, problems),
         inlets=read_inlets(directory, catalogue, problems),
     )
     problems.raise_if_any()

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
 
@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 """Without keys the gateway listens on this machine only."""
+
+
+class Serving(NamedTuple):
+    """How to answer: over HTTPS with a certificate and its key; whose X-Forwarded-… headers are believed."""
+
+    cert: Path | None = None
+    key: Path | None = None
+    proxies: tuple[str, ...] = ()
 
 
 class Service:
@@ -101,9 +109,18 @@ class Service:
             board = self._boards.board = SqliteBoard(self._path)
         return board
 
-    def serve(self, bound: socket.socket) -> None:
+    def serve(self, bound: socket.socket, how: Serving | None = None) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
-        config = uvicorn.Config(make_service_app(self), log_level="warning", access_log=False, timeout_keep_alive=30)
+        how = how or Serving()
+        config = uvicorn.Config(
+            make_service_app(self),
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=30,
+            ssl_certfile=how.cert,
+            ssl_keyfile=how.key,
+            forwarded_allow_ips=[HOST, *how.proxies],
+        )
         server = uvicorn.Server(config)
         settle()
         with ended_by_signals(server):
@@ -158,13 +175,13 @@ def make_service_app(service: Service) -> FastAPI:
     return app
 
 
-def bind(port: int) -> socket.socket:
-    """Bind a loopback port, a free one for 0. Raises OSError if somebody else has it."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def bind(port: int, host: str = HOST) -> socket.socket:
+    """Bind a port, a free one for 0. Raises OSError if somebody else has it."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((HOST, port))
+        bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise OSError(f"port {port} of {HOST} can't be bound: {error.strerror}; expected a free port") from error
+        raise OSError(f"port {port} of {host} can't be bound: {error.strerror}; expected a free port") from error
     return bound

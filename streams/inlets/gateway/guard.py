@@ -70,7 +70,7 @@ class Guard:
 
     @staticmethod
     def _local(scope: Scope) -> Found | Refused:
-        if _is_loopback(host := _caller(scope)) and _is_loopback(_asked_host(scope)):
+        if is_loopback(host := _caller(scope)) and is_loopback(_asked_host(scope)):
             return _LOCAL
         return Refused(problem(403, "LOOPBACK_ONLY", f"a call from {host}; expected one from this machine"))
 
@@ -170,7 +170,8 @@ def _asked_host(scope: Scope) -> str:
 
 
 @lru_cache(maxsize=1000)
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
