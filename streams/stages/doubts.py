@@ -50,8 +50,11 @@ def datum_of(city: City, report: Report) -> str:
 
 
 def is_zero(report: Report) -> bool:
-    """Say whether a position is 0, 0, which systems send for none."""
-    return report.lon == 0 and report.lat == 0
+    """Say whether a position is 0, 0, which systems send for none, and the report says in another way where it is.
+
+    One that does not is a dead letter: nobody could place it.
+    """
+    return report.lon == 0 and report.lat == 0 and bool(report.component_id or report.source_grid or report.address)
 
 
 def doubts(city: City, grid: Grid, report: Report, lon: float, lat: float) -> list[Doubt]:

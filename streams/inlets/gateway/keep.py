@@ -23,7 +23,10 @@ from streams.inlets.gateway.places import add_places
 from streams.inlets.gateway.replays import Replays
 from streams.inlets.gateway.sessions import add_sessions
 from streams.inlets.gateway.sources import add_sources
+from streams.inlets.gateway.suggest import add_suggest
 from streams.inlets.media import PREFIX, Media
+from streams.inlets.phone import add_phone
+from streams.inlets.phone.duty import Duty
 from streams.outlets.sources.index import Index
 from streams.stages.acceptance import Refusal
 
@@ -53,13 +56,14 @@ class Keep:
         self.media = Media(folder)
         self.replays = Replays(clock, folder)
         self.index = Index(folder)
+        self.duty = Duty(folder)
         self.inlet = Inlet(
             clock, replays=self.replays, sealer=self.persons, checks=(self._pictures,), noted=self._noted
         )
 
     def close(self) -> None:
         """Close the files."""
-        for one in (self.accounts, self.persons, self.trail, self.media, self.replays, self.index):
+        for one in (self.accounts, self.persons, self.trail, self.media, self.replays, self.index, self.duty):
             one.close()
 
     def _pictures(self, accepted: Accepted) -> Refusal | None:
@@ -105,6 +109,8 @@ def make_gateway(
     add_sessions(app, keep.accounts)
     add_media(app, keep.media, open_board, sight, clock)
     add_open311(app, Open311(rules, open_board, sight, keep.index, keep.accounts, clock))
+    add_suggest(app, city, open_board)
+    add_phone(app, rules, open_board, sight, keep.duty, clock)
     add_sources(app, keep.index, rules, clock)
     add_persons(app, keep.persons, keep.trail, open_board, sight, clock)
     return app

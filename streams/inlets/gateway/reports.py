@@ -99,6 +99,8 @@ class Intake:
             return Refusal("TOO_DEEP", "attributes", "lists and objects in each other", "at most 32 deep")
         if user.systems and report.system not in user.systems:
             return Refusal("NOT_YOURS", "system", report.system, "a system of this key: " + " ".join(user.systems))
+        if user.role == "worker" and report.reporter not in (None, "", user.name):
+            return Refusal("NOT_YOU", "reporter", report.reporter or "", user.name)
         return self.inlet.check(found)
 
 

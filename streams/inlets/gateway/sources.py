@@ -45,8 +45,10 @@ def add_sources(  # noqa: C901 - the paths of one thing
     """Add the paths."""
 
     @app.get("/v1/reports/mine", summary="My own reports, and what became of them")
-    def get_mine(request: Request, limit: _Limit = 200) -> Response:
-        return json({"items": [shown(one) for one in index.of_reporter(user_of(request).name, limit)]})
+    def get_mine(request: Request, limit: _Limit = 200, reporter: str = "") -> Response:
+        user = user_of(request)
+        name = reporter if reporter and user.kind == "local" else user.name
+        return json({"items": [shown(one) for one in index.of_reporter(name, limit)]})
 
     @app.get("/v1/reports/{report_id}/case", summary="The case that a report has become")
     def get_case_of(report_id: str, request: Request) -> Response:
