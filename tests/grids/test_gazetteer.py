@@ -57,15 +57,16 @@ def addresses(city, seed):
 def test_generated_addresses_land_in_their_street(chengdu, seed):
     asked = list(addresses(chengdu, seed))
     reports = [
-        Report(system="a", system_no=f"{n}", channel="HOTLINE", reported_at=MONDAY, scheme="city", category="E-01-10",
-               report_id=f"r{n}", address=text)
+        Report(
+            system="a", system_no=f"{n}", channel="HOTLINE", reported_at=MONDAY, scheme="city", category="E-01-10",
+            report_id=f"r{n}", address=text,
+        )
         for n, (text, _) in enumerate(asked)
     ]  # fmt: skip
     routed = route(chengdu, [Accepted(one, MONDAY, b"") for one in reports])
     right = sum(one.placement.street == street for one, (_, street) in zip(routed, asked, strict=True))
-    wrong = [
-        (asked[n][0], one.placement.street) for n, one in enumerate(routed) if one.placement.street != asked[n][1]
-    ]
+    pairs = zip(routed, asked, strict=True)
+    wrong = [(text, one.placement.street) for one, (text, street) in pairs if one.placement.street != street]
     assert right >= 0.95 * COUNT, wrong[:10]
     assert all(one.placement.method == "ADDRESS" for one in routed if one.placement.street)
     assert all(one.placement.confidence < 0.9 for one in routed)
@@ -75,8 +76,10 @@ def test_a_report_by_address_goes_to_its_street_with_a_receipt_that_can_be_deriv
     from grids.duties.routing import recheck  # noqa: PLC0415 - beside what it checks
 
     name = small_city.rules.areas["990101002"].name_zh
-    report = Report(system="a", system_no="1", channel="HOTLINE", reported_at=MONDAY, scheme="city", category="E-01-10",
-                    report_id="r", address=f"{name}5号")  # fmt: skip
+    report = Report(
+        system="a", system_no="1", channel="HOTLINE", reported_at=MONDAY, scheme="city", category="E-01-10",
+        report_id="r", address=f"{name}5号",
+    )  # fmt: skip
     (routed,) = route(small_city, [Accepted(report, MONDAY, b"")])
     assert (routed.placement.street, routed.placement.method) == ("990101002", "ADDRESS")
     assert (routed.receipt.lead, routed.receipt.outcome) == ("990101002-OF", "LEAD")

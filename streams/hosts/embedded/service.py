@@ -13,6 +13,7 @@ import uvicorn
 from streams.hosts.embedded.engine import Engine, wall_clock
 from streams.hosts.embedded.host import EmbeddedHost
 from streams.hosts.embedded.memory import settle
+from streams.identity.retention import expired
 from streams.inlets.gateway.keep import Keep, make_gateway
 from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.console import Live, add_console, street_shapes
@@ -81,7 +82,11 @@ class Service:
         self._deliverer.start()
         self._sources = SqliteBoard(self._path, shared=True)
         self._follower = Follower(
-            self.keep.index, one_log(self._sources.log.read), self.city.rules.inlets, self.clock
+            self.keep.index,
+            one_log(self._sources.log.read),
+            self.city.rules.inlets,
+            self.clock,
+            daily=self._forget,
         )
         self._follower.start()
 
@@ -135,6 +140,17 @@ class Service:
         self.live.restore(host.store.cases(), board.counters(), board.count("dead_letters"))
         board.close()
         return host
+
+    def _forget(self) -> None:
+        """Erase what is known of people for longer than the pack says."""
+        assert self.keep is not None
+        assert self._path is not None
+        board = SqliteBoard(self._path)
+        try:
+            days = self.city.rules.inlets.persons.retention_days
+            self.keep.persons.erase(expired(self.keep.persons, board, days, self.clock()))
+        finally:
+            board.close()
 
     def _told(self, way: Way, outcome: str) -> None:
         self.metrics.told.labels(way.kind, outcome).inc()

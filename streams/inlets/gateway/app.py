@@ -158,6 +158,11 @@ def _actions(
         at = clock()
         if refusal := _refused_action(user, asked, at, sight):
             return refusal
+        named = asked.payload.get("evidence")
+        if isinstance(named, list) and all(isinstance(name, str) for name in named):
+            fault = await run_in_threadpool(app.state.intake.inlet.evidence, case_no, named)
+            if fault is not None:
+                return problem(422, fault.reason, str(fault), field=fault.field)
         action = Action(
             action_id=asked.action_id or str(uuid7()),
             case_no=case_no,

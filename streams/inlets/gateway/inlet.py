@@ -38,8 +38,13 @@ class Inlet:
         sealer: Seal | None = None,
         checks: Sequence[Callable[[Accepted], Refusal | None]] = (),
         noted: Callable[[Sequence[Accepted], Principal], None] | None = None,
+        evidence: Callable[[str, Sequence[str]], Refusal | None] = lambda _case, _names: None,
     ) -> None:
-        """`checks` may refuse a report for more than acceptance knows; `noted` hears of each batch beforehand."""
+        """`checks` may refuse a report for more than acceptance knows; `noted` hears of each batch beforehand.
+
+        `evidence` takes note of the pictures that an action about a case names, or refuses them.
+        """
+        self.evidence = evidence
         self.clock = clock
         self.budget = Budget()
         self.rates = Rates(clock)

@@ -58,7 +58,12 @@ class Keep:
         self.index = Index(folder)
         self.duty = Duty(folder)
         self.inlet = Inlet(
-            clock, replays=self.replays, sealer=self.persons, checks=(self._pictures,), noted=self._noted
+            clock,
+            replays=self.replays,
+            sealer=self.persons,
+            checks=(self._pictures,),
+            noted=self._noted,
+            evidence=self._evidence,
         )
 
     def close(self) -> None:
@@ -72,6 +77,13 @@ class Keep:
         if names and (missing := self.media.missing(names)):
             text = f"{PREFIX}{missing[0]}"
             return Refusal("UNKNOWN_MEDIA", "media", text, "pictures that were sent to /v1/media before")
+        return None
+
+    def _evidence(self, case_no: str, names: Sequence[str]) -> Refusal | None:
+        if missing := self.media.missing(names):
+            text = f"{PREFIX}{missing[0]}"
+            return Refusal("UNKNOWN_MEDIA", "payload.evidence", text, "pictures that were sent to /v1/media before")
+        self.media.belong(names, case=case_no)
         return None
 
     def _noted(self, batch: Sequence[Accepted], _user: Principal) -> None:

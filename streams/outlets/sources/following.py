@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _IDLE_S = 0.1
+_DAY_S = 86_400.0
 _TOGETHER = 200
 """Records taken up in one transaction."""
 
@@ -38,7 +39,10 @@ class Follower:
         inlets: InletsForm,
         clock: Callable[[], datetime],
         send: Callable[[SystemForm, Outcome], None] = tell,
+        daily: Callable[[], object] = lambda: None,
     ) -> None:
+        """`daily` is done once a day, at the start too."""
+        self._daily, self._done = daily, float("-inf")
         self.index, self._read, self._clock, self._send = index, read, clock, send
         self._systems = [one for one in inlets.system if one.url]
         known = index.positions()
@@ -101,6 +105,9 @@ class Follower:
         while not self._stopped.wait(_IDLE_S):
             try:
                 self.read()
+                if (now := self._clock().timestamp()) > self._done + _DAY_S:
+                    self._done = now
+                    self._daily()
             except Exception as error:  # noqa: BLE001 - a full disk must not end it for good
                 _log.error("sources not read", error=repr(error))
                 self._stopped.wait(FIRST_S)
