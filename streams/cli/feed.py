@@ -10,6 +10,7 @@ import typer
 
 from streams.cli import clustered, console
 from streams.cli.adapt import City, Map, Name, System, chosen
+from streams.identity.persons import Persons
 from streams.inlets.adapters.trying import convert
 from streams.inlets.feeding import Fed, OtherFileError, feed
 from streams.inlets.posting import HttpSender
@@ -82,5 +83,6 @@ def _to_kafka(
     with clustered.extra():
         from streams.hosts.kafka.sending import ReportSender  # noqa: PLC0415
     settings = clustered.settings(urlsplit(to).netloc)
-    with ReportSender(settings, source=file.name, backfill=backfill) as sender:
+    persons = Persons(state.parent)  # what people are known by stays beside the feed, and out of every log
+    with ReportSender(settings, source=file.name, backfill=backfill, persons=persons) as sender:
         return feed(file, sender, state, rate=rate, step=step)

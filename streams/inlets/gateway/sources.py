@@ -89,8 +89,11 @@ def add_sources(  # noqa: C901 - the paths of one thing
 
     @app.post("/v1/sources/{system}/outbox", summary="Say what a system has taken from its outbox")
     async def post_outbox(system: str, request: Request) -> Response:
-        if refusal := _refused(user_of(request), system):
+        user = user_of(request)
+        if refusal := _refused(user, system):
             return refusal
+        if not may(user, "ACT"):
+            return forbidden("ACT")
         body = await read_body(request, most=LONGEST)
         if isinstance(body, Refusal):
             return problem(STATUS.get(body.reason, 413), body.reason, str(body))

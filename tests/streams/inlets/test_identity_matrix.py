@@ -57,7 +57,6 @@ MATRIX = {
         ),
         ("system", OWN): 403,
         ("worker", OWN): 202,
-        ("district", OWN): 403,
     },
     ("GET", "/v1/alerts"): but(200, worker=403, system=403),
     ("GET", "/v1/alerts/{alert}"): but(
