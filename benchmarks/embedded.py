@@ -22,7 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -153,7 +155,11 @@ class Routed(msgspec.Struct):
     reports: list[str]
 
 
-async def offer(port: int, file: Path, batch: list[Accepted], rate: int) -> None:
+Watcher = Callable[[dict[str, float], int], Coroutine[None, None, None]]
+"""Notes in a dictionary when each of so many reports is routed."""
+
+
+async def offer(port: int, watching: Watcher, batch: list[Accepted], rate: int) -> None:
     """Offer reports at a rate, one a request, and print how long each took to be on disk and to be routed."""
     idle: asyncio.Queue[Caller] = asyncio.Queue()
     for _ in range(CALLERS):
@@ -163,7 +169,7 @@ async def offer(port: int, file: Path, batch: list[Accepted], rate: int) -> None
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
     answered: list[float] = []
-    watcher = asyncio.create_task(watch(file, seen, len(batch)))
+    watcher = asyncio.create_task(watching(seen, len(batch)))
 
     async def one(report: Accepted, begun: float) -> None:
         caller = await idle.get()
@@ -208,7 +214,7 @@ def over_http(city: City, seconds: int) -> None:
         batch = reports(city, RATE * seconds)
         print(f"{'over HTTP':<34}{'median':>11}{'95 %':>11}{'99 %':>11}")
         before = processor_seconds(server.pid)
-        asyncio.run(offer(port, folder / FILE, batch, RATE))
+        asyncio.run(offer(port, partial(watch, folder / FILE), batch, RATE))
         used = (processor_seconds(server.pid) - before) / len(batch)
         print(f"the server used {used * 1000:.2f} ms of processor time a report: one core takes {1 / used:,.0f}/s")
     finally:

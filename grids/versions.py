@@ -18,12 +18,13 @@ from grids.locator import Located, Locator
 from grids.outlines import FILE as OUTLINES
 from grids.outlines import Outline, draw_outlines, read_outlines
 from grids.places import Place, Places
-from grids.projection import WGS84, project
+from grids.projection import WGS84, convert, project, transformer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
+    from typing import Any
 
     from numpy.typing import ArrayLike
 
@@ -101,12 +102,17 @@ class Grid:
     def rings(self, cell: str) -> tuple[str, ...]:
         """Return the outer borders of a cell as CAP has them: `lat,lon` pairs (WGS-84), the last one the first."""
         if cell not in self._rings:
-            shape = project(self.cells.geometry[[self.index[cell]]], self.cells.crs, WGS84)[0]
+            shape = convert(self.cells.geometry[[self.index[cell]]], self._to_wgs84)[0]
             self._rings[cell] = tuple(
                 " ".join(f"{lat:.6f},{lon:.6f}" for lon, lat in shapely.get_coordinates(part.exterior))
                 for part in shapely.get_parts(shape)
             )
         return self._rings[cell]
+
+    @cached_property
+    def _to_wgs84(self) -> Callable[[Any, Any], tuple[Any, Any]]:
+        """Kept, since finding it anew writes the CRS out as text each time."""
+        return transformer(self.cells.crs, WGS84)
 
     @cached_property
     def _rings(self) -> dict[str, tuple[str, ...]]:

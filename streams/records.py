@@ -397,10 +397,19 @@ class Transfer(msgspec.Struct, tag="Transfer"):
     at: datetime
 
 
+class Release(msgspec.Struct, tag="Release"):
+    """Tells the desk that has a master now that a case was taken apart from it. `case_no` is the master."""
+
+    release_id: str
+    case_no: str
+    apart: str
+    at: datetime
+
+
 Deed = Action | Ack
 """What people do about cases and alerts."""
 
-Body = RoutedReport | Action | Ack | Tick | PackActivated | Transfer
+Body = RoutedReport | Action | Ack | Tick | PackActivated | Transfer | Release
 
 
 class Item(msgspec.Struct):

@@ -68,22 +68,31 @@ class Decision:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the rows of one leaf can tell apart: facts, dates, cells named by themselves, and how small an area.
+    """What the rows of one leaf can tell apart: facts, dates, how small an area, cells and components by name.
 
-    Two places with the same `of`, on days with the same `interval` and with the same `variables`, get the same
-    decision.
+    `holders` says whether they ask who owns or maintains a component. Two places with the same `of`, components with
+    the same `about`, on days with the same `interval` and with the same `variables`, get the same decision.
     """
 
     variables: tuple[str, ...]
     dates: tuple[date, ...]
     cells: frozenset[str]
     levels: tuple[str, ...]
+    components: frozenset[str] = frozenset()
+    holders: bool = False
 
     def of(self, place: Place) -> tuple[Hashable, ...]:
         """Return the ancestry class of a place."""
         own = place.cell if place.cell in self.cells else place.grid if place.grid in self.cells else ""
         area = next((code for level in self.levels if (code := getattr(place, level))), "")
         return (area, place.zones, own)
+
+    def about(self, component: Component | None) -> tuple[str, ...]:
+        """Return the class of a component; none is in a class of its own where components tell anything apart."""
+        if component is None or not (self.components or self.holders):
+            return ()
+        own = component.component_id if component.component_id in self.components else ""
+        return (own, component.owner, component.maintainer) if self.holders else (own,)
 
     def interval(self, day: date) -> int:
         """Return in which of the intervals between the dates a day lies."""
@@ -127,6 +136,8 @@ class Duties:
                 tuple(sorted({day for row in rows for day in row.dates} | self._unit_dates)),
                 frozenset(row.scope_code for row in rows if row.scope_type == "CELL"),
                 levels,
+                frozenset(row.scope_code for row in rows if row.scope_type == "COMPONENT"),
+                bool(named & {"@owner", "@maintainer"}),
             )
         return shape
 
@@ -148,15 +159,14 @@ class Duties:
         `category` is a city leaf; `facts` hold severity, urgency, hour, area_class and zone; `day` is the city
         date of the event.
         """
-        if component is not None:
-            return self.decide(category, place, facts, day, component)
         shape = self.shape(category)
-        key = (category, shape.of(place), shape.interval(day), *(facts[name] for name in shape.variables))
+        about = shape.about(component)
+        key = (category, shape.of(place), shape.interval(day), about, *(facts[name] for name in shape.variables))
         decision = self._memory.get(key)
         if decision is None:
             if len(self._memory) >= _MEMORY:
                 self._memory.clear()
-            decision = self._memory[key] = self.decide(category, place, facts, day)
+            decision = self._memory[key] = self.decide(category, place, facts, day, component)
         return decision
 
     def _on(self, category: str, day: date) -> list[tuple[DutyRow, str | None, Specificity]]:

@@ -103,18 +103,14 @@ def _cases_have_homes(world: World, laws: Laws) -> None:
 
 
 def _merges_agree(laws: Laws) -> None:
-    """A merged case and its master say so of each other, as long as one desk has both.
-
-    A stated limit: a case that is taken apart does not tell a master that another desk has taken over.
-    """
-    cases, history = laws.steps.cases, laws.steps.history
+    """A merged case and its master say so of each other, whichever desks have them."""
+    cases = laws.steps.cases
     for number, case in cases.items():
         if case.state == "MERGED":
             _hold(number in cases[case.master].merged, f"{number} is merged into {case.master}, which does not know")
         for other in case.merged:
             said = f"{number} has {other} merged into it, which is {cases[other].state} of {cases[other].master!r}"
-            away = any(step.verb == "RECEIVE" for step in history[number])
-            _hold(cases[other].master == number or away, said)
+            _hold(cases[other].master == number, said)
 
 
 def _packs_are_the_newest(world: World, laws: Laws) -> None:

@@ -1,8 +1,4 @@
-"""What the simulation, and building it, found in the product: each fault as small as it gets.
-
-A test that is expected to fail says so; when it passes, the mark goes, and with it what spares the simulation the
-fault: a clause of `_merges_agree` in rest.py.
-"""
+"""What the simulation, and building it, found in the product: each fault as small as it gets."""
 
 from __future__ import annotations
 
@@ -127,7 +123,6 @@ def test_a_copy_of_an_older_order_does_not_put_an_older_pack_in_force():
     assert bench.owner.desks[DESK].pack == second.digest
 
 
-@pytest.mark.xfail(reason="only a master in the same book is told", strict=True, raises=AssertionError)
 def test_a_master_that_another_desk_has_taken_over_learns_that_a_case_was_taken_apart_from_it():
     bench = Bench()
     bench.report("1")

@@ -41,17 +41,18 @@ class _Input(msgspec.Struct):
     action_id: str = ""
     alert_id: str = ""
     transfer_id: str = ""
+    release_id: str = ""
 
     @property
     def id(self) -> str:
         """Its own id; empty for one that nobody waits for."""
-        return self.report.report_id or self.action_id or self.alert_id or self.transfer_id
+        return self.report.report_id or self.action_id or self.alert_id or self.transfer_id or self.release_id
 
     @property
     def cause(self) -> str:
         """What steps name as their cause."""
-        kinds = {"RoutedReport": "report", "Action": "action", "Ack": "ack", "Transfer": "transfer"}
-        return f"{kinds[self.type]}:{self.id}" if self.type in kinds else ""
+        kind = "report" if self.type == "RoutedReport" else self.type.lower()
+        return f"{kind}:{self.id}" if self.id else ""
 
 
 _input = msgspec.json.Decoder(_Input)

@@ -19,7 +19,7 @@ from streams.hosts.kafka import inbox, intake
 from streams.hosts.kafka.app import GROUP
 from streams.ledger.audit import Anchor, Finding, Findings, LogAudit
 from streams.ledger.kafka import AwayError, KafkaLog, Reader, Writer, partitions_of
-from streams.records import Ack, Action, RoutedReport, Transfer
+from streams.records import Ack, Action, Release, RoutedReport, Transfer
 from streams.topics import DEAD_LETTERS, DESK, EFFECTS, REPORTS, partition_of
 
 if TYPE_CHECKING:
@@ -288,4 +288,6 @@ def _cause(item: Item) -> str:
             return f"ack:{ack.alert_id}"
         case Transfer() as sent:
             return f"transfer:{sent.transfer_id}"
+        case Release() as told:
+            return f"release:{told.release_id}"
     return ""

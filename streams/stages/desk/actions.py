@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from streams.records import Release
 from streams.stages import alerts
 from streams.stages.desk import clocks, disputes, merging, moves, reports, requests, steps, transfers
 from streams.stages.desk.authority import Asked, NotAllowedError, check_action
@@ -79,6 +80,20 @@ def acknowledge(clerk: Clerk, ack: Ack, at: datetime) -> None:
     clerk.step(case, asked, cause=f"ack:{ack.alert_id}", fields={"clocks": stopped}, moves=False)
 
 
+def release(clerk: Clerk, told: Release, at: datetime, cause: str) -> None:
+    """Let a master know, once and wherever it is, that a case was taken apart from it."""
+    book = clerk.book
+    if told.case_no in book.moved:
+        clerk.send(f"release:{told.release_id}", book.moved[told.case_no][0], at, told)
+        return
+    master = book.cases.get(told.case_no)
+    if master is None or told.apart not in master.merged:
+        clerk.repeat("repeated_releases", f"release:{told.release_id}")
+        return
+    asked = Asked("RELEASE", at, SYSTEM, payload={"case": told.apart})
+    clerk.step(master, asked, cause=cause, fields=merging.released(master, told.apart))
+
+
 def _refuse_ack(clerk: Clerk, ack: Ack, reason: str, text: str, at: datetime) -> None:
     clerk.counts["refused_acks"] += 1
     clerk.dead(ack.alert_id, reason, text, at, encode(ack), ack.by)
@@ -120,9 +135,8 @@ def _follow(clerk: Clerk, case: Case, asked: Asked, cause: str) -> None:
     if asked.verb == "MERGE":
         reports.absorb(clerk, case, asked.at, cause)
         return
-    if asked.verb == "UNMERGE" and (master := clerk.book.cases.get(case.apart[-1])) is not None:
-        told = Asked("RELEASE", asked.at, SYSTEM, payload={"case": case.case_no})
-        clerk.step(master, told, cause=cause, fields=merging.released(master, case))
+    if asked.verb == "UNMERGE":
+        release(clerk, Release(f"{case.case_no}-{case.seq}", case.apart[-1], case.case_no, asked.at), asked.at, cause)
     if case.desk != clerk.book.desk:
         transfers.hand_over(clerk, case, asked.at)
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.records import Ack, Action, PackActivated, RoutedReport, Transfer
+from streams.records import Ack, Action, PackActivated, Release, RoutedReport, Transfer
 from streams.stages import alerts
 from streams.stages.desk import actions, lineage, reports, transfers
 from streams.stages.desk.authority import Asked
@@ -100,6 +100,8 @@ class Desk:
                 actions.acknowledge(self.clerk, ack, at)
             case Transfer() as sent:
                 transfers.receive(self.clerk, sent, at)
+            case Release() as told:
+                actions.release(self.clerk, told, at, f"release:{told.release_id}")
             case PackActivated() as activated:
                 self._activate(activated, at)
             case _:

@@ -74,7 +74,7 @@ def absorbed(master: Case, case: Case) -> dict[str, Any]:
     }
 
 
-def released(master: Case, case: Case) -> dict[str, Any]:
-    """Return what taking a case apart sets in its former master; what it had raised stays raised."""
-    left = [number for number in master.merged if number != case.case_no]
-    return {"merged": left, "flags": {**master.flags, "merged": len(left)}, "apart": [*master.apart, case.case_no]}
+def released(master: Case, apart: str) -> dict[str, Any]:
+    """Return what taking the case of a number apart sets in its former master; what it had raised stays raised."""
+    left = [number for number in master.merged if number != apart]
+    return {"merged": left, "flags": {**master.flags, "merged": len(left)}, "apart": [*master.apart, apart]}

@@ -270,6 +270,13 @@ def test_a_component_is_never_answered_from_the_memory_of_another():
     assert leads == ["U1", "U4", "U5", "U1"]
 
 
+def test_a_component_that_a_row_names_is_never_answered_from_the_memory_of_another():
+    duties = duty_list(row("a", unit="U2", scope="COMPONENT:M1"), row("b", unit="U1"))
+    things = component("U4"), component("U4", name="M2"), component("U5"), None
+    leads = [duties.resolve(LEAF, place(), facts(), DAY, thing).lead for thing in things]
+    assert leads == ["U2", "U1", "U2", "U1"]
+
+
 # the other roles
 
 
