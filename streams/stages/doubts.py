@@ -22,6 +22,8 @@ from grids.datumguard import CANDIDATES, same
 from grids.projection import WGS84, transformer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grids.city import City
     from grids.versions import Grid
     from streams.records import Report
@@ -93,15 +95,15 @@ def misses(city: City, grid: Grid, report: Report, lon: float, lat: float) -> di
     return found
 
 
-def as_each(report: Report) -> dict[str, tuple[float, float]]:
-    """Return a report's position on WGS-84, taken once as each datum that it may be in."""
-    assert report.lon is not None
-    assert report.lat is not None
-    found = {}
-    for name in CANDIDATES:
-        lon, lat = datum.to_wgs84(np.array([report.lon]), np.array([report.lat]), name)
-        found[name] = (float(lon[0]), float(lat[0]))
-    return found
+def as_each(reports: Sequence[Report]) -> list[dict[str, tuple[float, float]]]:
+    """Return the positions of reports on WGS-84, each taken once as each datum that it may be in."""
+    lon = np.array([np.nan if one.lon is None else one.lon for one in reports], dtype=np.float64)
+    lat = np.array([np.nan if one.lat is None else one.lat for one in reports], dtype=np.float64)
+    moved = {name: datum.to_wgs84(lon, lat, name) for name in CANDIDATES}
+    return [
+        {name: (float(east[at]), float(north[at])) for name, (east, north) in moved.items()}
+        for at in range(len(reports))
+    ]
 
 
 def _elsewhere_right(city: City, grid: Grid, report: Report, kind: str) -> bool:
@@ -109,7 +111,7 @@ def _elsewhere_right(city: City, grid: Grid, report: Report, kind: str) -> bool:
     declared, near = same(datum_of(city, report)), city.rules.inlets.guard.miss_m / 2
     return any(
         misses(city, grid, report, *position).get(kind, np.inf) <= near
-        for name, position in as_each(report).items()
+        for name, position in as_each([report])[0].items()
         if name != declared
     )
 

@@ -72,7 +72,9 @@ def simulated(city, seed):
     return reports, {f"source-{number}/DEPARTMENT" for number in wrong}
 
 
-@pytest.mark.parametrize("seed", [90_001, 90_002, 90_003])
+@pytest.mark.parametrize(
+    "seed", [90_001, *(pytest.param(seed, marks=pytest.mark.long) for seed in (90_002, 90_003, 90_004, 90_005))]
+)
 def test_of_ten_thousand_reports_every_wrong_source_is_named_and_no_right_one(chengdu, seed):
     reports, wrong = simulated(chengdu, seed)
     rows = guard_of(chengdu, reports).rows()

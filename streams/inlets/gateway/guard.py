@@ -37,6 +37,7 @@ _PUBLIC = frozenset(
         "/open311/v2/discovery.xml", "/open311/v2/services.json", "/open311/v2/services.xml", "/favicon.ico",
     }
 )  # fmt: skip
+_CONSOLE = "/_nicegui"
 _PUBLIC_BELOW = ("/_nicegui/", "/m/", "/open311/v2/services/")
 """What is there for everybody: nothing of it tells of a case. The phone's page has to open without reception."""
 
@@ -87,7 +88,7 @@ class Guard:
 
 def _signed_in(scope: Scope, headers: dict[bytes, bytes], session: Session) -> Found | Refused:
     """Let whoever has signed in through, unless another origin's page is behind it."""
-    if scope["type"] == "websocket":
+    if scope["type"] == "websocket" or scope["path"].startswith(_CONSOLE):  # it sends no header of ours
         return Found(session.principal) if _same_origin(headers) else Refused(_CROSS)
     if scope["method"] not in _SAFE and (scope["path"], scope["method"]) != ("/v1/session", "POST"):
         said = headers.get(CSRF_HEADER, b"").decode("latin-1")

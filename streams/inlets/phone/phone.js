@@ -4,7 +4,7 @@
 "use strict";
 
 const WORDS = {
-  zh: { photo: "📷 拍照", send: "上报", loading: "读取中…", tabReport: "上报", tabTasks: "任务", tabMine: "我的上报", tabMe: "我",
+  zh: { photo: "拍照", send: "上报", loading: "读取中…", tabReport: "上报", tabTasks: "任务", tabMine: "我的上报", tabMe: "我",
     worker: "网格员编号", unit: "所在单位编号", account: "账号", password: "口令", signin: "登录", signout: "退出登录",
     on: "在岗", off: "离岗", online: "在线", offline: "离线", queued: "待发", find: "查找类别", text: "补充说明（可不填）",
     noPlace: "正在定位…", place: "位置", metres: "米", denied: "未获定位授权，可填写地址说明", kept: "已存入待发队列", sent: "已送达",
@@ -12,7 +12,7 @@ const WORDS = {
     done: "完成（拍照）", right: "属实", wrong: "不属实", pass: "核查通过", fail: "核查不通过", reason: "请填写原因",
     signFirst: "请先登录", drop: "放弃", again: "重发", others: "非事件", recent: "常用", wrongWord: "登录未成功",
     saved: "本机保存", matter: "事项", stateOf: "状态" },
-  en: { photo: "📷 Photo", send: "Report", loading: "Loading…", tabReport: "Report", tabTasks: "Tasks", tabMine: "My reports", tabMe: "Me",
+  en: { photo: "Photo", send: "Report", loading: "Loading…", tabReport: "Report", tabTasks: "Tasks", tabMine: "My reports", tabMe: "Me",
     worker: "Worker number", unit: "Unit code", account: "Account", password: "Password", signin: "Sign in", signout: "Sign out",
     on: "On duty", off: "Off duty", online: "online", offline: "offline", queued: "waiting", find: "Find a category",
     text: "More to say (optional)", noPlace: "Finding your position…", place: "Position", metres: "m",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,10 +13,10 @@ import numpy as np
 
 from grids.datumguard import Evidence, judge
 from streams.records import Report
-from streams.stages.doubts import as_each, datum_of, doubts, is_zero, misses
+from streams.stages.doubts import as_each, datum_of, doubts, misses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from grids.city import City
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _report = msgspec.json.Decoder(Report)
 _ACCURACY_M = 25.0
+_TOGETHER = 2000
 
 
 class Guard:
@@ -34,18 +36,20 @@ class Guard:
         self._flags: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self._reports: Counter[tuple[str, str]] = Counter()
 
-    def add(self, report: Report) -> None:
-        """Take one; a report without a position says nothing."""
-        if report.lon is None or report.lat is None:
-            return
+    def add_all(self, reports: Sequence[Report]) -> None:
+        """Take some; a report without a position says nothing."""
+        placed = [one for one in reports if one.lon is not None and one.lat is not None]
+        for report, positions in zip(placed, as_each(placed), strict=True):
+            self._add(report, positions)
+
+    def _add(self, report: Report, positions: dict[str, tuple[float, float]]) -> None:
         source = (f"{report.system}/{report.channel}", datum_of(self._city, report))
         self._reports[source] += 1
-        if is_zero(report):
+        if report.lon == 0 and report.lat == 0:
             self._flags[source]["ZERO_POSITION"] += 1
             return
         day = (report.occurred_at or report.reported_at).astimezone(self._city.zone).date()
         grid = self._city.grid_at(day)
-        positions = as_each(report)
         declared = positions.get(source[1], positions["WGS84"])
         self._flags[source].update(one.flag for one in doubts(self._city, grid, report, *declared))
         named = {name: misses(self._city, grid, report, *position) for name, position in positions.items()}
@@ -87,8 +91,9 @@ class Guard:
 def guard_of(city: City, reports: Iterable[Report]) -> Guard:
     """Take many reports."""
     guard = Guard(city)
-    for report in reports:
-        guard.add(report)
+    rest = iter(reports)
+    while some := list(islice(rest, _TOGETHER)):
+        guard.add_all(some)
     return guard
 
 

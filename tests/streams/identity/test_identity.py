@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -220,6 +220,7 @@ def test_another_master_key_opens_nothing(persons, tmp_path):
     other.close()
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=40) | st.integers(), min_size=1, max_size=6)
 )
