@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from streams.hosts.embedded.memory import settle
-from streams.hosts.embedded.service import ended_by_signals
+from streams.hosts.embedded.service import HOST, Serving, ended_by_signals
 from streams.hosts.kafka.engine import PATIENCE_MS, KafkaEngine
 from streams.hosts.kafka.spool import LIMIT, Spool
 from streams.inlets.gateway.keep import Keep, make_gateway
@@ -96,10 +96,19 @@ class Gateway:
         """Build the web application."""
         return make_gateway(self.engine, self.board, self.metrics, self.clock, self.city, self.keep, state=self.state)
 
-    def serve(self, bound: socket.socket) -> None:
+    def serve(self, bound: socket.socket, how: Serving | None = None) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
+        how = how or Serving()
         server = uvicorn.Server(
-            uvicorn.Config(self.app(), log_level="warning", access_log=False, timeout_keep_alive=30)
+            uvicorn.Config(
+                self.app(),
+                log_level="warning",
+                access_log=False,
+                timeout_keep_alive=30,
+                ssl_certfile=how.cert,
+                ssl_keyfile=how.key,
+                forwarded_allow_ips=[HOST, *how.proxies],
+            )
         )
         settle()
         with ended_by_signals(server):
