@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import SGDClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ class Suggester:
         self._pieces = HashingVectorizer(
             analyzer="char", ngram_range=(1, 3), n_features=FEATURES, alternate_sign=False, lowercase=True
         )
-        self._model: LogisticRegression | None = None
+        self._model: SGDClassifier | None = None
         self._lock = threading.Lock()
 
     def suggest(self, text: str, count: int = 3) -> list[Guess]:
@@ -64,13 +64,13 @@ class Suggester:
         with self._lock:
             self._model = None
 
-    def _learnt(self) -> LogisticRegression | None:
+    def _learnt(self) -> SGDClassifier | None:
         with self._lock:
             if self._model is None:
                 texts, categories = self._examples()
                 if len(set(categories)) < 2:  # noqa: PLR2004 - one category needs no choice
                     return None
-                model = LogisticRegression(C=20.0, max_iter=200)
+                model = SGDClassifier(loss="log_loss", alpha=1e-5, max_iter=30, tol=None, random_state=0)
                 model.fit(self._pieces.transform(texts), categories)
                 self._model = model
             return self._model

@@ -15,7 +15,7 @@ from gates import AT, body, client_of
 from starlette.requests import Request
 
 from streams.identity.principals import Principal
-from streams.inlets.gateway import bodies, limits
+from streams.inlets.gateway import bodies, limits, reports
 from streams.inlets.gateway.bodies import read_body, read_lines
 from streams.inlets.gateway.limits import Budget, BusyError, Rates, too_deep
 from streams.inlets.gateway.replays import Answered, Replays
@@ -41,7 +41,7 @@ def journal(gate):
 
 def test_lines_that_come_in_any_pieces_are_taken_in_whole_and_answered_in_order(gate, monkeypatch):
     monkeypatch.setattr(bodies, "CHUNK", 700)
-    sent = lines(40) + b"\n" + b'{"half": ' + b"\n" + lines(3)
+    sent = lines(40) + b"\n" + b'{"system": ' + b"\n" + lines(3)
 
     def pieces():
         for at in range(0, len(sent), 333):
@@ -90,25 +90,21 @@ def test_a_line_without_end_is_refused_and_what_follows_is_taken(gate, monkeypat
 
 
 def test_lines_that_can_not_be_kept_are_told_so_and_those_before_are_in(gate, monkeypatch):
-    monkeypatch.setattr(bodies, "CHUNK", 1)
+    monkeypatch.setattr(reports, "_PARSED", 2)
     engine, calls = gate.service.engine, []
     accept = engine.accept
 
-    def full(reports):
-        calls.append(len(reports))
+    def full(batch):
+        calls.append(len(batch))
         if len(calls) == 1:
-            return accept(reports)
+            return accept(batch)
         failed = Future()
         failed.set_exception(OSError(errno.ENOSPC, "full"))
         return failed
 
     monkeypatch.setattr(engine, "accept", full)
 
-    def pieces():
-        for _ in range(3):
-            yield lines(2) + b"\n"
-
-    results = gate.client.post("/v1/reports", content=pieces(), headers=NDJSON).json()["results"]
+    results = gate.post(lines(6), **NDJSON).json()["results"]
     assert ["report_id" in one for one in results] == [True, True, False, False, False, False]
     assert {one["error"]["reason"] for one in results[2:]} == {"NO_SPACE"}
     assert len(journal(gate)) == 2
