@@ -145,5 +145,6 @@ def reconcile(
             text = f"{differs.kind:<14} {differs.system_no:<24} {both}"
             console.out.print(text.rstrip(), highlight=False, soft_wrap=True, markup=False)
         said = " · ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "一致 no difference"
+        said += f" · 未识别 not understood {unread:,}" if unread else ""
         console.out.print(f"对方 theirs {len(theirs):,} · 本方 ours {len(ours):,} · {said}", highlight=False)
     raise typer.Exit(console.FINDINGS if found or unread else console.DONE)

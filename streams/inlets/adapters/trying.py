@@ -97,6 +97,7 @@ def _short(text: str) -> str:
 def convert(adapter: Adapter, path: Path, context: Context, out: Path) -> tuple[int, int]:
     """Write the reports of a file as lines, and beside them what was not understood; return how many of each."""
     taken = left = 0
+    out.touch(mode=0o600)  # it may tell of people, as the file itself does
     with out.open("wb") as good, out.with_name(f"{out.name}.not-understood.ndjson").open("wb") as bad:
         for reading, line in lines(adapter, path, context):
             if line is not None:
