@@ -162,7 +162,7 @@ class Engine:
     def _work(self, host: EmbeddedHost, *, stop: bool, pouring: bool) -> None:
         host.tick(self._clock())
         limit = _SIP if pouring else BATCH
-        while (effects := host.work(limit)) is not None:
+        while (effects := host.work(limit) if limit < BATCH else host.work()) is not None:
             self._heard(effects)
             if not stop and not self._calls.empty():
                 break
