@@ -60,6 +60,7 @@ def gateway(  # noqa: PLR0913, PLR0917 - each an option
     gc.freeze()
     gc.enable()
     service = Gateway(settings, opened, data, wall_clock, limit=spool_mb * _MB)
+    service.how = Serving(tls_cert, tls_key)
     configured = service.keep.accounts.configured
     if not (configured or is_loopback(host)):
         text = f"{host!r} without keys; expected {HOST}, or `onegrid keys add` or `accounts add` first"
@@ -75,7 +76,7 @@ def gateway(  # noqa: PLR0913, PLR0917 - each an option
         if not configured:
             console.err.print("未配置密钥，仅本机可访问 · no key is configured: only this machine may call")
     try:
-        service.serve(bound, Serving(tls_cert, tls_key))
+        service.serve(bound)
     finally:
         service.stop()
         service.close()

@@ -52,6 +52,7 @@ def run(
     gc.freeze()
     gc.enable()
     service = Service(opened, data)
+    service.how = Serving(tls_cert, tls_key, tuple(trusted_proxy or ()))
     service.start()
     assert service.keep is not None
     configured = service.keep.accounts.configured
@@ -67,7 +68,7 @@ def run(
         if not configured:
             console.err.print("未配置密钥，仅本机可访问 · no key is configured: only this machine may call")
     try:
-        service.serve(bound, Serving(tls_cert, tls_key, tuple(trusted_proxy or ())))
+        service.serve(bound)
     finally:
         service.stop()
         service.close()

@@ -68,13 +68,14 @@ class Service:
         self._deliverer: Deliverer | None = None
         self._followed: SqliteBoard | None = None
         self.keep: Keep | None = None
+        self.how = Serving()
         self._sources: SqliteBoard | None = None
         self._follower: Follower | None = None
 
     def start(self) -> None:
         """Open the data folder and begin to work, and to send alerts out."""
-        self.engine.start()
         self.keep = Keep(self._directory, self.city.rules, self.clock)
+        self.engine.start()
         assert self._path is not None
         self._followed = SqliteBoard(self._path, shared=True)
         read = one_log(self._followed.log.read)
@@ -114,9 +115,9 @@ class Service:
             board = self._boards.board = SqliteBoard(self._path)
         return board
 
-    def serve(self, bound: socket.socket, how: Serving | None = None) -> None:
+    def serve(self, bound: socket.socket) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
-        how = how or Serving()
+        how = self.how
         config = uvicorn.Config(
             make_service_app(self),
             log_level="warning",

@@ -52,6 +52,7 @@ class Gateway:
         self.city, self.clock = city, clock
         self.metrics = GatewayMetrics()
         self.keep = Keep(spool, city.rules, clock)
+        self.how = Serving()
         places = city.rules.places
         self._board = RedisBoard(connect(settings, _PATIENCE_S), city.zone)
         self.engine = KafkaEngine(
@@ -96,9 +97,9 @@ class Gateway:
         """Build the web application."""
         return make_gateway(self.engine, self.board, self.metrics, self.clock, self.city, self.keep, state=self.state)
 
-    def serve(self, bound: socket.socket, how: Serving | None = None) -> None:
+    def serve(self, bound: socket.socket) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
-        how = how or Serving()
+        how = self.how
         server = uvicorn.Server(
             uvicorn.Config(
                 self.app(),

@@ -61,7 +61,7 @@ class Inlet:
 
     async def seal(self, batch: list[Accepted], user: Principal) -> list[Accepted]:
         """Seal what a batch says of people."""
-        if self._noted is not None:
+        if self._noted is not None and any(one.report.media for one in batch):
             noted = self._noted
             await run_in_threadpool(lambda: noted(batch, user))
         sealer = self.sealer

@@ -67,8 +67,13 @@ class Intake:
     def __init__(self, engine: Engine, metrics: Scraped, clock: Callable[[], datetime], inlet: Inlet) -> None:
         self.engine, self.metrics, self.clock, self.inlet = engine, metrics, clock, inlet
 
-    async def take(self, lines: Sequence[bytes], user: Principal, first: int = 0) -> Taken:
-        """Check lines and hand the good ones over; done once they are on disk. Indexes begin at `first`."""
+    async def take(
+        self, lines: Sequence[bytes], user: Principal, first: int = 0, turn: asyncio.Lock | None = None
+    ) -> Taken:
+        """Check lines and hand the good ones over; done once they are on disk. Indexes begin at `first`.
+
+        Stretches of one request share a `turn`, so that they are handed over in the order in which they came.
+        """
         at = self.clock()
         results: list[dict[str, Any]] = []
         taken: list[Accepted] = []
@@ -84,8 +89,9 @@ class Intake:
                 results.append({"index": index, "report_id": found.report.report_id})
         if not taken:
             return Taken(results, 0, refusal)
-        sealed = await self.inlet.seal(taken, user)
-        failed = await refused(self.engine.accept(sealed))
+        async with turn or asyncio.Lock():
+            handed = self.engine.accept(await self.inlet.seal(taken, user))
+        failed = await refused(handed)
         return Taken(results, 0 if failed else len(taken), refusal, failed)
 
     def _check(self, line: bytes, at: datetime, user: Principal) -> Accepted | Refusal:
@@ -193,7 +199,7 @@ class _Way:
         """Write what became of each line; the answer itself where none was taken."""
         index = 0
         first: Refusal | None = None
-        told = _Told(kept)
+        told, turn = _Told(kept), asyncio.Lock()
         async for lines in read_lines(request, self.intake.inlet.budget):
             if isinstance(lines, Refusal):
                 await told.settle()
@@ -202,7 +208,9 @@ class _Way:
                 break
             for part in _parts(lines):
                 wait = self.intake.inlet.rates.wait_s(user.name, user.rate, len(part))
-                await told.add(self.intake.take(part, user, index) if not wait else _late(wait), index, len(part))
+                await told.add(
+                    self.intake.take(part, user, index, turn) if not wait else _late(wait), index, len(part)
+                )
                 index += len(part)
         await told.settle()
         if not told.taken:
