@@ -20,6 +20,7 @@ from grids.cells import FILE, Cells, CellsFile
 from grids.components import NearestComponents
 from grids.errors import LayerError
 from grids.fusion import fuse
+from grids.gazetteer import Gazetteer
 from grids.layers import read_layer
 from grids.lineage import FILE as LINEAGE
 from grids.lineage import Lineage
@@ -129,6 +130,11 @@ class City:
         """Return a position inside each cell of the newest grid: (n, 2) degrees, longitude first (WGS-84)."""
         inside = shapely.get_coordinates(shapely.point_on_surface(self.cells.geometry))
         return np.column_stack(transformer(self.cells.crs, WGS84)(inside[:, 0], inside[:, 1]))
+
+    @cached_property
+    def gazetteer(self) -> Gazetteer:
+        """The names of places that an address may have."""
+        return Gazetteer(self.rules.areas, self.rules.places, self.rules.aliases)
 
     @cached_property
     def nearest_components(self) -> NearestComponents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from datetime import date, time
@@ -16,7 +17,9 @@ from grids.datum import DATUMS
 from grids.duties.resolution import Duties
 from grids.duties.rows import read_duties
 from grids.errors import LayerError
+from grids.gazetteer import Alias, read_aliases
 from grids.geofiles import parse_crs
+from grids.inlets import InletsForm, read_inlets
 from grids.layersets import LayerSet, check_layers, layer_sets
 from grids.places import Area, AreaClass, Desk, Places, Zone, read_area_classes, read_areas
 from grids.projection import is_metric
@@ -74,6 +77,8 @@ class Rules:
     workers: tuple[Worker, ...]
     components: Mapping[str, Component]
     alerting: Alerting
+    aliases: tuple[Alias, ...] = ()
+    inlets: InletsForm = dataclasses.field(default_factory=InletsForm)
 
     @cached_property
     def layer_sets(self) -> tuple[LayerSet, ...]:
@@ -180,6 +185,8 @@ def read_rules(directory: Path) -> Rules:
         workers=workers,
         components=read_components(directory, problems),
         alerting=alerting,
+        aliases=read_aliases(directory, areas, problems),
+        inlets=read_inlets(directory, catalogue, problems),
     )
     problems.raise_if_any()
     return rules

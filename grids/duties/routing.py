@@ -84,7 +84,7 @@ def answer(rules: Rules, grid_version: str, question: Question) -> Receipt:
             raise CategoryError("UNKNOWN_CONDITION", f"condition: {question.condition!r}; expected one of {named}")
         condition = filing.condition if filing else ""
         outcome = NO_GRID
-        if place.cell:
+        if place.cell or place.street:
             component = rules.components.get(question.component)
             decision = rules.duties.resolve(category, place, asked, local.date(), component)
             outcome = decision.outcome
@@ -170,7 +170,7 @@ def recheck(city: City, receipt: Receipt) -> list[Difference]:
         return [*found, Difference("place.cell", cell, "no cell of this grid")]
     if receipt.place.method in _BY_POSITION and (where := _located(grid, receipt)) != cell:
         found.append(Difference("place.cell", cell, where))
-    place = grid.places[grid.index[cell]] if cell else city.rules.places.nowhere
+    place = grid.places[grid.index[cell]] if cell else _by_area(city, receipt)
     said = receipt.facts
     question = Question(
         at=receipt.at,
@@ -198,6 +198,12 @@ def recheck(city: City, receipt: Receipt) -> list[Difference]:
         ruling = rulings.find(city.rules, [receipt.ruling], derived, place)
         derived = rulings.apply(city.rules, derived, ruling) if ruling else derived
     return found + _differences(receipt, derived)
+
+
+def _by_area(city: City, receipt: Receipt) -> Place:
+    """Return the place of a receipt that names no cell: the area that an address meant, or nowhere."""
+    area = receipt.place.community or receipt.place.street or receipt.place.district
+    return city.rules.places.at(area) if area else city.rules.places.nowhere
 
 
 def _grid_of(city: City, receipt: Receipt) -> Grid:

@@ -31,6 +31,8 @@ def commands() -> typer.Typer:
     gc.disable()  # what imports make stays: looking for garbage in it takes a third of their time
     # imported here, so that --help stays quick
     from streams.cli import (  # noqa: PLC0415
+        accounts,
+        adapt,
         alerts,
         backup,
         board,
@@ -50,6 +52,7 @@ def commands() -> typer.Typer:
         route,
         run,
         simulate,
+        sources,
         topics,
         verify,
         worker,
@@ -72,6 +75,11 @@ def commands() -> typer.Typer:
     app.command()(verify.verify)
     app.command()(backup.backup)
     app.command()(backup.restore)
+    app.add_typer(accounts.app, name="accounts")
+    app.add_typer(accounts.keys, name="keys")
+    app.add_typer(adapt.app, name="adapt")
+    app.add_typer(sources.app, name="sources")
+    app.command()(sources.reconcile)
     app.add_typer(alerts.app, name="alerts")
     app.add_typer(case.app, name="case")
     app.add_typer(layer.app, name="layer")

@@ -11,11 +11,12 @@ import typer
 from grids.city import open_city
 from streams.cli import clustered, console
 from streams.cli.places import cache_dir
+from streams.inlets.gateway.guard import is_loopback
 
 _MB = 1 << 20
 
 
-def gateway(
+def gateway(  # noqa: PLR0913, PLR0917 - each an option
     broker: clustered.Broker,
     city: Annotated[Path, typer.Option("--city", help="The city pack.")],
     redis: Annotated[
@@ -25,6 +26,15 @@ def gateway(
     data: Annotated[
         Path, typer.Option("--data", help="The folder of what waits for Kafka, of this gateway alone.")
     ] = Path("data/gateway"),
+    host: Annotated[
+        str, typer.Option("--host", help="Where to listen; elsewhere only once keys are configured.")
+    ] = "",
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", exists=True, dir_okay=False, help="The certificate, for HTTPS (PEM).")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", exists=True, dir_okay=False, help="Its key (PEM).")
+    ] = None,
     spool_mb: Annotated[int, typer.Option("--spool-mb", help="How much may wait there.", min=1)] = 1024,
     as_json: clustered.Json = False,
 ) -> None:
@@ -37,25 +47,36 @@ def gateway(
     """
     with clustered.extra():
         from streams.hosts.embedded.engine import wall_clock  # noqa: PLC0415
-        from streams.hosts.embedded.service import HOST, bind  # noqa: PLC0415
+        from streams.hosts.embedded.service import HOST, Serving, bind  # noqa: PLC0415
         from streams.hosts.kafka.gateway import Gateway  # noqa: PLC0415 - an extra
     settings = clustered.settings(broker, redis)
-    bound = bind(port)
+    host = host or HOST
+    if (tls_cert is None) != (tls_key is None):
+        raise typer.BadParameter("only one of the two; expected both", param_hint="--tls-cert, --tls-key")
+    bound = bind(port, host)
     gc.disable()  # a city stays: looking for garbage in it would take a fifth of the start
     with console.progress(quiet=as_json) as step:
         opened = open_city(city, cache_dir(), step)
     gc.freeze()
     gc.enable()
     service = Gateway(settings, opened, data, wall_clock, limit=spool_mb * _MB)
+    service.how = Serving(tls_cert, tls_key)
+    configured = service.keep.accounts.configured
+    if not (configured or is_loopback(host)):
+        text = f"{host!r} without keys; expected {HOST}, or `onegrid keys add` or `accounts add` first"
+        raise typer.BadParameter(text, param_hint="--host")
     service.start()
     number = bound.getsockname()[1]
+    kind = "https" if tls_cert else "http"
     if as_json:
-        console.emit({"url": f"http://{HOST}:{number}", "port": number, "pack": opened.digest})
+        console.emit({"url": f"{kind}://{host}:{number}", "port": number, "pack": opened.digest})
     else:
         name = f"{opened.rules.form.name_zh} {opened.rules.form.name_en}"
-        console.err.print(f"[bold]{name}[/] → http://{HOST}:{number}", soft_wrap=True)
-        console.err.print("未配置密钥，仅本机可访问 · no key is configured: only this machine may call")
+        console.err.print(f"[bold]{name}[/] → {kind}://{host}:{number}", soft_wrap=True)
+        if not configured:
+            console.err.print("未配置密钥，仅本机可访问 · no key is configured: only this machine may call")
     try:
         service.serve(bound)
     finally:
         service.stop()
+        service.close()

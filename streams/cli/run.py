@@ -11,13 +11,29 @@ import typer
 from grids.city import open_city
 from streams.cli import console
 from streams.cli.places import cache_dir
-from streams.hosts.embedded.service import HOST, Service, bind
+from streams.hosts.embedded.service import HOST, Service, Serving, bind
+from streams.inlets.gateway.guard import is_loopback
 
 
 def run(
     city: Annotated[Path, typer.Option("--city", help="The city pack.")],
     data: Annotated[Path, typer.Option("--data", help="The folder that holds everything; made if it isn't there.")],
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 8311,
+    host: Annotated[
+        str, typer.Option("--host", help="Where to listen; not on this machine alone only once keys are configured.")
+    ] = HOST,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", exists=True, dir_okay=False, help="The certificate, for HTTPS (PEM).")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", exists=True, dir_okay=False, help="Its key (PEM).")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy", help="An address or network whose X-Forwarded-… is believed; may come twice."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say where it listens as one JSON object.")] = False,
 ) -> None:
     """Serve one city from one process and one SQLite file: gateway, stages, console, /metrics.
@@ -26,7 +42,9 @@ def run(
 
     Example: onegrid run --city config/chengdu --data data/chengdu --port 8311
     """
-    bound = bind(port)
+    if (tls_cert is None) != (tls_key is None):
+        raise typer.BadParameter("only one of the two; expected both", param_hint="--tls-cert, --tls-key")
+    bound = bind(port, host)
     gc.disable()  # a city stays: looking for garbage in it would take a fifth of the start, and halt desks later on
     with console.progress(quiet=as_json) as step:
         opened = open_city(city, cache_dir(), step)
@@ -34,14 +52,23 @@ def run(
     gc.freeze()
     gc.enable()
     service = Service(opened, data)
+    service.how = Serving(tls_cert, tls_key, tuple(trusted_proxy or ()))
     service.start()
-    url = f"http://{HOST}:{bound.getsockname()[1]}"
+    assert service.keep is not None
+    configured = service.keep.accounts.configured
+    if not (configured or is_loopback(host)):
+        service.stop()
+        text = f"{host!r} without keys; expected {HOST}, or `onegrid keys add` or `accounts add` first"
+        raise typer.BadParameter(text, param_hint="--host")
+    url = f"http{'s' if tls_cert else ''}://{host}:{bound.getsockname()[1]}"
     if as_json:
         console.emit({"url": url, "port": bound.getsockname()[1], "pack": opened.digest})
     else:
         console.err.print(f"[bold]{opened.rules.form.name_zh} {opened.rules.form.name_en}[/] → {url}", soft_wrap=True)
-        console.err.print("未配置密钥，仅本机可访问 · no key is configured: only this machine may call")
+        if not configured:
+            console.err.print("未配置密钥，仅本机可访问 · no key is configured: only this machine may call")
     try:
         service.serve(bound)
     finally:
         service.stop()
+        service.close()

@@ -21,6 +21,9 @@ PATIENCE = 60.0
 
 _PAUSE = 0.5
 
+_PASSING = frozenset({"NOT_READY", "NO_SPACE", "SPOOL_FULL", "TOO_FAST", "BUSY"})
+"""Reasons for which a line is sent again."""
+
 _TAKEN, _BAD, _TOO_LARGE, _WRONG = 202, 400, 413, 422
 
 
@@ -31,11 +34,12 @@ class GatewayError(OSError):
 class HttpSender:
     """One connection to one gateway. A context; not for two threads. Raises GatewayError."""
 
-    def __init__(self, address: str, *, patience: float = PATIENCE) -> None:
+    def __init__(self, address: str, *, patience: float = PATIENCE, key: str = "") -> None:
         parts = urlsplit(address)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._address, self._patience = address, patience
         self._link = kind(parts.hostname or "", parts.port, timeout=30)
+        self._headers = {"Content-Type": "application/x-ndjson"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._path = parts.path.rstrip("/") + "/v1/reports"
 
     def __enter__(self) -> Self:
@@ -68,15 +72,24 @@ class HttpSender:
         until = time.monotonic() + self._patience
         while True:
             try:
-                self._link.request("POST", self._path, body, {"Content-Type": "application/x-ndjson"})
+                self._link.request("POST", self._path, body, self._headers)
                 answer = self._link.getresponse()
                 status, text = answer.status, answer.read()
                 if status in (_TAKEN, _BAD, _TOO_LARGE, _WRONG):
-                    return status, msgspec.json.decode(text)
-                trouble = f"{status} {text[:200].decode(errors='replace')}"
+                    said = msgspec.json.decode(text)
+                    if status != _TAKEN or not _unkept(said):
+                        return status, said
+                    trouble = "some lines could not be kept"  # all go again: those that are in are known
+                else:
+                    trouble = f"{status} {text[:200].decode(errors='replace')}"
             except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
                 self._link.close()
                 trouble = str(error) or type(error).__name__
             if time.monotonic() > until:
                 raise GatewayError(f"{self._address}: {trouble}; expected a gateway that takes reports in")
             time.sleep(_PAUSE)
+
+
+def _unkept(said: Any) -> bool:
+    """Say whether lines of a request are not in only because they could not be kept just now."""
+    return any("error" in one and one["error"]["reason"] in _PASSING for one in said["results"])

@@ -18,6 +18,7 @@ from grids.duties.routing import INCIDENT, Question, answer
 from grids.locator import METHODS
 from grids.when import facts
 from streams.records import DeadLetter, Placement, RoutedReport
+from streams.stages.doubts import datum_of, doubts, is_zero
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +79,9 @@ def dead_letter(accepted: Accepted, reason: str, text: str) -> DeadLetter:
 def content_digest(report: Report) -> str:
     """Name what a report says, whatever id it was given: a repeat has the same digest, an update another."""
     bare = msgspec.structs.replace(report, report_id="")
+    person = report.attributes.get("person")
+    if isinstance(person, dict) and "sealed" in person:  # sealed anew each time: what it says is known by its mark
+        bare.attributes = {**report.attributes, "person": person.get("mark")}
     return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()[:16]
 
 
@@ -135,7 +139,7 @@ def _route_one(city: City, accepted: Accepted, place: Place, placement: Placemen
         confidence=placement.confidence,
         lon=report.lon,
         lat=report.lat,
-        datum=report.datum or city.rules.form.channel_datum.get(report.channel, "WGS84"),
+        datum=datum_of(city, report),
         component=component,
     )
     try:
@@ -154,6 +158,8 @@ def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement
         cell = int(located.index[number])
         if cell >= 0:
             method, confidence, flags = _certainty(city, report, METHODS[located.method[number]], declared[number])
+            for doubt in doubts(city, grid, report, lon[number], lat[number]):
+                flags, confidence = (*flags, doubt.flag), min(confidence, doubt.at_most)
             place = grid.places[cell]
             border = float(located.border_m[number])
             found.append(
@@ -172,7 +178,7 @@ def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement
                     ),
                 )
             )
-        elif report.lon is not None and report.lat is not None and _elsewhere(city, lon[number], lat[number]):
+        elif report.lon is not None and not is_zero(report) and _elsewhere(city, lon[number], lat[number]):
             found.append(_swapped_or_far(city, report))
         else:
             found.append(_by_old_grid(city, grid, report, lon[number], lat[number]))
@@ -181,13 +187,13 @@ def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement
 
 def _to_wgs84(city: City, reports: Sequence[Report]) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     """Convert positions to WGS-84 (CGCS2000 equals it within decimetres), all of one datum together."""
-    components, of_channel = city.rules.components, city.rules.form.channel_datum
+    components = city.rules.components
     lon, lat = np.full(len(reports), np.nan), np.full(len(reports), np.nan)
     declared = []
     for number, report in enumerate(reports):
-        if report.lon is not None and report.lat is not None:
+        if report.lon is not None and report.lat is not None and not is_zero(report):
             lon[number], lat[number] = report.lon, report.lat
-            declared.append(report.datum or of_channel.get(report.channel, "WGS84"))
+            declared.append(datum_of(city, report))
         else:
             if (known := components.get(report.component_id or "")) is not None:
                 lon[number], lat[number] = known.lon, known.lat
@@ -204,10 +210,11 @@ def _certainty(city: City, report: Report, method: str, declared: str) -> tuple[
     flags: list[str] = []
     if report.component_id and report.component_id not in city.rules.components:
         flags.append("UNKNOWN_COMPONENT")
-    if report.lon is None:
-        return "COMPONENT", 1.0, tuple(flags)
+    if report.lon is None or is_zero(report):
+        zero = ("ZERO_POSITION",) if is_zero(report) else ()
+        return "COMPONENT", 1.0, (*flags, *zero)
     confidence = 1.0 if method == "POINT" else 0.9
-    expected = city.rules.form.channel_datum.get(report.channel)
+    expected = city.rules.inlets.source_datum.get(report.system) or city.rules.form.channel_datum.get(report.channel)
     if report.datum and expected and report.datum != expected and {declared, expected} != {"WGS84", "CGCS2000"}:
         flags.append("DATUM_CONFLICT")
         confidence = min(confidence, 0.9)
@@ -245,8 +252,11 @@ def _by_old_grid(city: City, grid: Grid, report: Report, lon: float, lat: float)
             index, weight = cells[0]
             place = grid.places[index]
             return place, _placement(grid, place, "CROSSWALK", round(weight, 3), (), np.nan, lon, lat)
+    flags = ("ZERO_POSITION",) if is_zero(report) else ("OUTSIDE",) if not np.isnan(lon) else ("NO_POSITION",)
+    if report.address and (found := city.gazetteer.find(report.address)):
+        place = city.rules.places.at(found.area)
+        return place, _placement(grid, place, "ADDRESS", found.confidence, flags, np.nan, lon, lat)
     place = city.rules.places.nowhere
-    flags = ("OUTSIDE",) if not np.isnan(lon) else ("NO_POSITION",)
     return place, _placement(grid, place, "NONE", 0.0, flags, np.nan, lon, lat)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from streams.hosts.embedded.host import BATCH
 from streams.hosts.embedded.store import DiskFullError
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ _IDLE_S = 0.25
 
 _RETRY_S = 2.0
 """How long to wait on a full disk before work is tried again."""
+
+_POURING = 500
+"""Reports taken in at once from which on they come as a stream: then the desk works little between two of them."""
+
+_SIP = 24
+"""Inputs that the desk works off at a time meanwhile: whoever pours waits for the disk, not for the desk."""
 
 _GROUP = 256
 """Calls that share a commit at most."""
@@ -149,7 +156,7 @@ class Engine:
             if time.monotonic() >= self._resting:
                 if self.trouble is not None:
                     host.probe()
-                self._work(host, stop=stop)
+                self._work(host, stop=stop, pouring=sum(len(call.reports) for call in calls) >= _POURING)
                 self.trouble = None
         except DiskFullError as error:
             if self.trouble is None:
@@ -158,12 +165,14 @@ class Engine:
             self._resting = time.monotonic() + _RETRY_S
         return not stop
 
-    def _work(self, host: EmbeddedHost, *, stop: bool) -> None:
+    def _work(self, host: EmbeddedHost, *, stop: bool, pouring: bool) -> None:
         host.tick(self._clock())
-        while (effects := host.work()) is not None:
+        limit = _SIP if pouring else BATCH
+        while (effects := host.work(limit) if limit < BATCH else host.work()) is not None:
             self._heard(effects)
             if not stop and not self._calls.empty():
                 break
+            limit = min(2 * limit, BATCH)
 
     def _collect(self) -> tuple[list[_Call], bool]:
         calls: list[_Call] = []

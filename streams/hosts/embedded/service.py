@@ -6,23 +6,24 @@ import signal
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
 
 from streams.hosts.embedded.engine import Engine, wall_clock
 from streams.hosts.embedded.host import EmbeddedHost
 from streams.hosts.embedded.memory import settle
-from streams.inlets.gateway.alerts import add_alerts
-from streams.inlets.gateway.app import make_app
+from streams.identity.current import maybe_user_of
+from streams.identity.retention import expired
+from streams.inlets.gateway.keep import Keep, make_gateway
 from streams.inlets.gateway.measures import add_measures
-from streams.inlets.gateway.places import add_places
 from streams.outlets.board.sqlite import SqliteBoard
-from streams.outlets.console import LOCAL, Console, Live, add_console
+from streams.outlets.console import Console, Live, add_console, at_console
 from streams.outlets.delivery.deliverer import Deliverer, one_log
 from streams.outlets.measures.names import names_of
 from streams.outlets.measures.room import Room
 from streams.outlets.metrics import Metrics
+from streams.outlets.sources.following import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,14 @@ HOST = "127.0.0.1"
 """Without keys the gateway listens on this machine only."""
 
 
+class Serving(NamedTuple):
+    """How to answer: over HTTPS with a certificate and its key; whose X-Forwarded-… headers are believed."""
+
+    cert: Path | None = None
+    key: Path | None = None
+    proxies: tuple[str, ...] = ()
+
+
 class Service:
     """One city, one data folder, one port."""
 
@@ -54,9 +63,9 @@ class Service:
         *,
         clock: Callable[[], datetime] = wall_clock,
         heard: Callable[[Effects], None] = lambda _effects: None,
-        user_of: Callable[[Request], User] = lambda _request: LOCAL,
+        user_of: Callable[[Request], User] = lambda request: at_console(maybe_user_of(request)),
     ) -> None:
-        """`user_of` says who looks at the console; without accounts that is whoever calls from this machine."""
+        """`user_of` says who looks at the console."""
         self.city = city
         self.clock = clock
         self.metrics = Metrics(city.rules.calendar, clock)
@@ -70,9 +79,14 @@ class Service:
         self.user_of = user_of
         self.room = Room(self.board, names_of(city.rules), directory, clock)
         self._followed: SqliteBoard | None = None
+        self.keep: Keep | None = None
+        self.how = Serving()
+        self._sources: SqliteBoard | None = None
+        self._follower: Follower | None = None
 
     def start(self) -> None:
         """Open the data folder and begin to work, and to send alerts out."""
+        self.keep = Keep(self.directory, self.city.rules, self.clock)
         self.engine.start()
         assert self._path is not None
         self._followed = SqliteBoard(self._path, shared=True)
@@ -80,6 +94,15 @@ class Service:
         self._watch()
         self._deliverer = Deliverer(self.city.rules.alerting, read, self.directory, self.clock, told=self._told)
         self._deliverer.start()
+        self._sources = SqliteBoard(self._path, shared=True)
+        self._follower = Follower(
+            self.keep.index,
+            one_log(self._sources.log.read),
+            self.city.rules.inlets,
+            self.clock,
+            daily=self._forget,
+        )
+        self._follower.start()
 
     def stop(self) -> None:
         """Work off what was taken in, and close the file. Alerts not sent yet go out after the next start."""
@@ -88,6 +111,14 @@ class Service:
             self._deliverer.stop()
         if self._followed is not None:
             self._followed.close()
+        if self._follower is not None and self._sources is not None:
+            self._follower.stop()
+            self._sources.close()
+
+    def close(self) -> None:
+        """Close what the gateway keeps; after `stop` whoever still calls is told that it has stopped."""
+        if self.keep is not None:
+            self.keep.close()
 
     def board(self) -> SqliteBoard:
         """Return this thread's board."""
@@ -99,7 +130,16 @@ class Service:
 
     def serve(self, bound: socket.socket) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
-        config = uvicorn.Config(make_service_app(self), log_level="warning", access_log=False, timeout_keep_alive=30)
+        how = self.how
+        config = uvicorn.Config(
+            make_service_app(self),
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=30,
+            ssl_certfile=how.cert,
+            ssl_keyfile=how.key,
+            forwarded_allow_ips=[HOST, *how.proxies],
+        )
         server = uvicorn.Server(config)
         settle()
         with ended_by_signals(server):
@@ -132,6 +172,17 @@ class Service:
             db.execute("SELECT value FROM meta WHERE key = ?", (done,)).fetchone(),
         )
         return float((end or 0) - int(row[0] if row else 0))
+
+    def _forget(self) -> None:
+        """Erase what is known of people for longer than the pack says."""
+        assert self.keep is not None
+        assert self._path is not None
+        board = SqliteBoard(self._path)
+        try:
+            days = self.city.rules.inlets.persons.retention_days
+            self.keep.persons.erase(expired(self.keep.persons, board, days, self.clock()))
+        finally:
+            board.close()
 
     def _told(self, way: Way, outcome: str) -> None:
         self.metrics.told.labels(way.kind, outcome).inc()
@@ -166,10 +217,8 @@ def ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 def make_service_app(service: Service) -> FastAPI:
     """Build the web application of a service: gateway and console."""
-    calendar = service.city.rules.calendar
-    app = make_app(service.engine, service.board, service.metrics, service.clock, calendar)
-    add_alerts(app, service.engine, service.board, service.city, service.clock, service.directory)
-    add_places(app, service.city, service.clock)
+    assert service.keep is not None
+    app = make_gateway(service.engine, service.board, service.metrics, service.clock, service.city, service.keep)
     add_measures(app, service.room)
     add_console(
         app,
@@ -180,13 +229,13 @@ def make_service_app(service: Service) -> FastAPI:
     return app
 
 
-def bind(port: int) -> socket.socket:
-    """Bind a loopback port, a free one for 0. Raises OSError if somebody else has it."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def bind(port: int, host: str = HOST) -> socket.socket:
+    """Bind a port, a free one for 0. Raises OSError if somebody else has it."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((HOST, port))
+        bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise OSError(f"port {port} of {HOST} can't be bound: {error.strerror}; expected a free port") from error
+        raise OSError(f"port {port} of {host} can't be bound: {error.strerror}; expected a free port") from error
     return bound

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from streams.hosts.embedded.memory import settle
-from streams.hosts.embedded.service import ended_by_signals
+from streams.hosts.embedded.service import HOST, Serving, ended_by_signals
 from streams.hosts.kafka.engine import PATIENCE_MS, KafkaEngine
 from streams.hosts.kafka.spool import LIMIT, Spool
-from streams.inlets.gateway.alerts import add_alerts
-from streams.inlets.gateway.app import make_app
+from streams.inlets.gateway.keep import Keep, make_gateway
 from streams.inlets.gateway.metrics import GatewayMetrics
-from streams.inlets.gateway.places import add_places
 from streams.outlets.board import BoardAwayError
 from streams.outlets.board.link import connect
 from streams.outlets.board.redis import RedisBoard
@@ -51,8 +49,10 @@ class Gateway:
         limit: int = LIMIT,
         patience_ms: int = PATIENCE_MS,
     ) -> None:
-        self.city, self.clock, self._folder = city, clock, spool
+        self.city, self.clock = city, clock
         self.metrics = GatewayMetrics()
+        self.keep = Keep(spool, city.rules, clock)
+        self.how = Serving()
         places = city.rules.places
         self._board = RedisBoard(connect(settings, _PATIENCE_S), city.zone)
         self.engine = KafkaEngine(
@@ -81,6 +81,10 @@ class Gateway:
         self.engine.stop()
         self._board.close()
 
+    def close(self) -> None:
+        """Close what it keeps; after `stop` whoever still calls is told that it has stopped."""
+        self.keep.close()
+
     def board(self) -> Board:
         """Return the board."""
         return self._board
@@ -91,15 +95,21 @@ class Gateway:
 
     def app(self) -> FastAPI:
         """Build the web application."""
-        app = make_app(self.engine, self.board, self.metrics, self.clock, self.city.rules.calendar, state=self.state)
-        add_alerts(app, self.engine, self.board, self.city, self.clock, self._folder)
-        add_places(app, self.city, self.clock)
-        return app
+        return make_gateway(self.engine, self.board, self.metrics, self.clock, self.city, self.keep, state=self.state)
 
     def serve(self, bound: socket.socket) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
+        how = self.how
         server = uvicorn.Server(
-            uvicorn.Config(self.app(), log_level="warning", access_log=False, timeout_keep_alive=30)
+            uvicorn.Config(
+                self.app(),
+                log_level="warning",
+                access_log=False,
+                timeout_keep_alive=30,
+                ssl_certfile=how.cert,
+                ssl_keyfile=how.key,
+                forwarded_allow_ips=[HOST, *how.proxies],
+            )
         )
         settle()
         with ended_by_signals(server):

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 
 from streams.envelope import Entry, seal
 from streams.hosts.kafka.admin import partitions_of
+from streams.identity.masking import mask_text
 from streams.inlets.feeding import Refused
 from streams.inlets.lines import read_line
 from streams.ledger.kafka import LARGEST, AwayError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from streams.identity.persons import Persons
     from streams.settings import ClusterSettings
 
 DELIVERY_MS = 60_000
@@ -35,7 +37,16 @@ DELIVERY_MS = 60_000
 class ReportSender:
     """One idempotent producer. A context; not for two threads. Raises AwayError and TopicsError."""
 
-    def __init__(self, settings: ClusterSettings, *, source: str = "", backfill: bool = False) -> None:
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        *,
+        source: str = "",
+        backfill: bool = False,
+        persons: Persons | None = None,
+    ) -> None:
+        """`persons` seals what reports say of people, and masks it in what is refused."""
+        self._persons = persons
         self.source, self.backfill = source, backfill
         self._partitions = partitions_of(settings, REPORTS)
         try:
@@ -77,12 +88,16 @@ class ReportSender:
         for index, line in enumerate(lines):
             found = read_line(line, at, source=self.source, backfill=self.backfill)
             if isinstance(found, DeadLetter):
+                if self._persons is not None:
+                    found.original = mask_text(line.decode(errors="surrogateescape")).encode(errors="surrogateescape")
                 self._put(DEAD_LETTERS, 0, found.stage, msgspec.json.encode(found))
                 refused.append(Refused(index, found.reason, found.text))
                 continue
+            if self._persons is not None and self._persons.needed(found):
+                found = self._persons.seal([found])[0]
             report = found.report
             key = report_key(report.system, report.system_no)
-            keyed.setdefault(key, []).append(Entry(found.at, msgspec.Raw(line), report.report_id))
+            keyed.setdefault(key, []).append(Entry(found.at, msgspec.Raw(found.original), report.report_id))
         for key, entries in keyed.items():
             for message in seal(entries):
                 self._put(REPORTS, partition_of(key, self._partitions), key, message)

@@ -15,9 +15,11 @@ from uuid_utils import uuid7
 from grids.codes import DISTRICT
 from streams.cap.checking import CapError, faults, parse, text_of
 from streams.cap.writing import answer, sender_of, stamp
+from streams.identity.current import user_of
+from streams.identity.sight import Sight, may
 from streams.inlets.gateway.answers import json, refused
 from streams.inlets.gateway.bodies import read_deed
-from streams.inlets.gateway.problems import problem
+from streams.inlets.gateway.problems import forbidden, problem
 from streams.inlets.gateway.signed import HEADER, Signatures
 from streams.records import Ack, DeadLetter
 from streams.stages.acceptance import Refusal
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from grids.city import City
+    from streams.identity.principals import Principal
     from streams.inlets.gateway.app import Engine
     from streams.outlets.board import Board
+    from streams.records import Alert
 
 CAP = "application/cap+xml"
 FEED = 100
@@ -56,8 +60,10 @@ def add_alerts(
     folder: Path | None = None,
 ) -> None:
     """Add the paths of alerts to an application; what was confirmed of late is remembered in a folder."""
-    _lists(app, open_board, city, clock)
-    acks = _Acks(engine, open_board, Signatures(city.rules, folder), city, clock)
+    sight = Sight(city.rules)
+    _lists(app, open_board, city, clock, sight)
+    _documents(app, open_board, sight)
+    acks = _Acks(engine, open_board, Signatures(city.rules, folder), city, clock, sight)
 
     @app.post("/v1/alerts/{alert_id}/ack", status_code=202, summary="Confirm an alert")
     async def post_ack(alert_id: str, request: Request) -> Response:
@@ -68,40 +74,60 @@ def add_alerts(
         return await acks.document(request)
 
 
-def _lists(app: FastAPI, open_board: Callable[[], Board], city: City, clock: Callable[[], datetime]) -> None:
+def _lists(
+    app: FastAPI, open_board: Callable[[], Board], city: City, clock: Callable[[], datetime], sight: Sight
+) -> None:
     @app.get("/v1/alerts", summary="List alerts, and the heads to which the log is held")
-    def get_alerts(after: str = "", limit: _Limit = 100, desk: str = "") -> Response:
-        board = open_board()
+    def get_alerts(request: Request, after: str = "", limit: _Limit = 100, desk: str = "") -> Response:
+        user, board = user_of(request), open_board()
+        if not may(user, "ALERTS"):
+            return forbidden("ALERTS")
         found = board.alerts(after=after, limit=limit, desk=desk)
         following = found[-1].alert_id if len(found) == limit else None
-        return json({"items": found, "next": following, "heads": board.heads(desk=desk)})
+        seen = [alert for alert in found if sight.hears(user, alert)]
+        return json({"items": seen, "next": following, "heads": board.heads(desk=desk)})
 
     @app.get("/v1/alerts/stream", summary="Alerts as they come, as server-sent events")
     async def stream_alerts(request: Request, desk: str = "") -> Response:
+        user = user_of(request)
+        if not may(user, "ALERTS"):
+            return forbidden("ALERTS")
         after = request.headers.get("last-event-id", "")
         return StreamingResponse(
-            _events(request, open_board, desk, after),
+            _events(request, open_board, desk, after, lambda alert: sight.hears(user, alert)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store"},
         )
 
     @app.get("/v1/alerts/feed/{desk}", summary="The capIndex of a desk: an Atom feed of its newest alerts")
-    def get_feed(desk: str) -> Response:
-        if desk not in city.rules.places.desks:
+    def get_feed(desk: str, request: Request) -> Response:
+        user = user_of(request)
+        if not may(user, "ALERTS"):
+            return forbidden("ALERTS")
+        if desk not in city.rules.places.desks or (user.role == "district" and desk != user.area):
             return problem(404, "NOT_FOUND", f"desk {desk} is not known")
-        return Response(_feed(city, open_board(), desk, clock()), media_type="application/atom+xml")
+        told = [alert for alert in open_board().newest(desk=desk, limit=FEED) if sight.hears(user, alert)]
+        return Response(_feed(city, told, desk, clock()), media_type="application/atom+xml")
+
+
+def _documents(app: FastAPI, open_board: Callable[[], Board], sight: Sight) -> None:
+    def heard(alert_id: str, user: Principal) -> Alert | Response:
+        if not may(user, "ALERTS"):
+            return forbidden("ALERTS")
+        found = open_board().alert(alert_id)
+        if found is None or not sight.hears(user, found):
+            return problem(404, "NOT_FOUND", f"alert {alert_id} is not known")
+        return found
 
     @app.get("/v1/alerts/{alert_id}", summary="One alert")
-    def get_alert(alert_id: str) -> Response:
-        found = open_board().alert(alert_id)
-        return problem(404, "NOT_FOUND", f"alert {alert_id} is not known") if found is None else json(found)
+    def get_alert(alert_id: str, request: Request) -> Response:
+        found = heard(alert_id, user_of(request))
+        return found if isinstance(found, Response) else json(found)
 
     @app.get("/v1/alerts/{alert_id}/cap", summary="One alert as a CAP 1.2 document")
-    def get_document(alert_id: str) -> Response:
-        found = open_board().alert(alert_id)
-        if found is None:
-            return problem(404, "NOT_FOUND", f"alert {alert_id} is not known")
-        return Response(found.cap, media_type=CAP)
+    def get_document(alert_id: str, request: Request) -> Response:
+        found = heard(alert_id, user_of(request))
+        return found if isinstance(found, Response) else Response(found.cap, media_type=CAP)
 
 
 class _Acks:
@@ -114,18 +140,24 @@ class _Acks:
         signatures: Signatures,
         city: City,
         clock: Callable[[], datetime],
+        sight: Sight,
     ) -> None:
+        self._sight = sight
         self._engine, self._open_board, self._city, self._clock = engine, open_board, city, clock
         self._signatures = signatures
 
     async def take(
-        self, alert_ids: Sequence[str], by: str, said: str, name: str, body: bytes, at: datetime
+        self, user: Principal, alert_ids: Sequence[str], by: str, said: str, name: str, body: bytes, at: datetime
     ) -> Response | None:
         """Take confirmations in; the answer if one is not taken. What is signed is the body, under a name."""
+        if not may(user, "ACK"):
+            return forbidden("ACK")
         acks = [Ack(alert_id, alert_id[:DISTRICT], by, at) for alert_id in dict.fromkeys(alert_ids)]
-        unknown = await run_in_threadpool(self._unknown, acks)
+        unknown = await run_in_threadpool(self._unknown, user, acks)
         if len(unknown) == len(acks):
             return problem(404, "NOT_FOUND", f"alert {' '.join(unknown)} is not known")
+        if not self._sight.acks(user, by):
+            return problem(403, "NOT_YOUR_UNIT", f"by: {by!r}; expected {user.unit!r}", field="by")
         if fault := await run_in_threadpool(self._signatures.fault, by, said, name, body, at.timestamp()):
             text = f"{HEADER}: of {name} by {by}; expected one made just now with the way's secret"
             return await self._keep(fault, text, at, body, by) or problem(401, fault, text)
@@ -136,9 +168,16 @@ class _Acks:
             return problem(404, "NOT_FOUND", f"alert {' '.join(unknown)} is not known; the others are confirmed")
         return None
 
-    def _unknown(self, acks: Sequence[Ack]) -> list[str]:
+    def _unknown(self, user: Principal, acks: Sequence[Ack]) -> list[str]:
+        return [ack.alert_id for ack in acks if not self._hears(user, ack)]
+
+    def _hears(self, user: Principal, ack: Ack) -> bool:
+        """Say whether there may be such an alert for whoever asks; a board that is away rules out nothing."""
         board = self._open_board()
-        return [ack.alert_id for ack in acks if not board.may_have(ack.case_no, ack.alert_id)]
+        if user.role == "city":
+            return board.may_have(ack.case_no, ack.alert_id)
+        alert = board.alert(ack.alert_id)
+        return alert is not None and self._sight.hears(user, alert)
 
     async def one(self, alert_id: str, request: Request) -> Response:
         """Take one in that names who confirms."""
@@ -149,8 +188,8 @@ class _Acks:
             asked = msgspec.json.decode(body, type=_AckBody)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return problem(422, "BAD_FIELD", str(error))
-        said = request.headers.get(HEADER, "")
-        failed = await self.take([alert_id], asked.by, said, alert_id, body, self._clock())
+        user, said = user_of(request), request.headers.get(HEADER, "")
+        failed = await self.take(user, [alert_id], asked.by, said, alert_id, body, self._clock())
         return failed or json({"alert_id": alert_id}, 202)
 
     async def document(self, request: Request) -> Response:
@@ -164,9 +203,11 @@ class _Acks:
             return problem(422, "NOT_CAP", str(error))
         if found:
             return problem(422, "NOT_CAP", "; ".join(found[:10]))
-        return await self._heed(parse(body), request.headers.get(HEADER, ""), body)
+        return await self._heed(user_of(request), parse(body), request.headers.get(HEADER, ""), body)
 
-    async def _heed(self, root: Element, said: str, body: bytes) -> Response:
+    async def _heed(self, user: Principal, root: Element, said: str, body: bytes) -> Response:
+        if not may(user, "ACK"):
+            return forbidden("ACK")
         at, sender, kind = self._clock(), text_of(root, "sender"), text_of(root, "msgType")
         name = f"{sender},{text_of(root, 'identifier')},{text_of(root, 'sent')}"
         if kind == "Error":
@@ -175,7 +216,7 @@ class _Acks:
         if kind != "Ack":
             return problem(422, "NOT_CAP", f"alert.msgType: {kind}; expected Ack or Error")
         meant = [one.split(",")[1] for one in text_of(root, "references").split()]
-        failed = await self.take(meant, sender, said, text_of(root, "identifier"), body, at)
+        failed = await self.take(user, meant, sender, said, text_of(root, "identifier"), body, at)
         if failed is not None:
             note = bytes(failed.body).decode()
             return _answer(self._city, "Error", sender, name, at, note, failed.status_code)
@@ -192,7 +233,9 @@ def _answer(city: City, kind: str, to: str, reference: str, at: datetime, note: 
     return Response(made, status_code=status, media_type=CAP)
 
 
-async def _events(request: Request, open_board: Callable[[], Board], desk: str, after: str) -> AsyncIterator[bytes]:
+async def _events(
+    request: Request, open_board: Callable[[], Board], desk: str, after: str, hears: Callable[[Alert], bool]
+) -> AsyncIterator[bytes]:
     """Yield alerts as they come; behind one that the caller has had, else from now on."""
     seen: set[str] = set()
     first = True
@@ -205,16 +248,15 @@ async def _events(request: Request, open_board: Callable[[], Board], desk: str, 
             first = False
             yield b": alerts\n\n"
         for alert in newest:
-            if alert.alert_id not in seen:
+            if alert.alert_id not in seen and hears(alert):
                 yield b"id: %s\nevent: alert\ndata: %s\n\n" % (alert.alert_id.encode(), _encode(alert))
         seen = (seen & known) | known
         await asyncio.sleep(_PAUSE_S)
 
 
-def _feed(city: City, board: Board, desk: str, now: datetime) -> str:
+def _feed(city: City, found: Sequence[Alert], desk: str, now: datetime) -> str:
     """Write a desk's newest alerts as an Atom feed, the newest first."""
     place, zone = city.rules.places.desks[desk], city.rules.calendar.zone
-    found = board.newest(desk=desk, limit=FEED)
     updated = found[-1].sent_at if found else now
     entries = []
     for alert in reversed(found):

@@ -6,10 +6,12 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import Response  # noqa: TC002 - FastAPI reads it at run time
+from fastapi.responses import Response
 
+from streams.identity.current import user_of
+from streams.identity.sight import may
 from streams.inlets.gateway.answers import json
-from streams.inlets.gateway.problems import problem
+from streams.inlets.gateway.problems import forbidden, problem
 from streams.outlets.measures.asking import DIMENSIONS, WINDOWS, Question
 from streams.outlets.measures.registry import MeasureError, registry
 
@@ -32,9 +34,11 @@ def add_measures(app: FastAPI, room: Room) -> None:
 
     @app.get("/v1/measures", summary="Figures with their formula, by window and place")
     def get_measures(
-        first: _From = None, last: _To = None, by: _By = "city", window: _Window = "", measure: _Which = "",
-        as_of: _AsOf = None,
+        request: Request, first: _From = None, last: _To = None, by: _By = "city", window: _Window = "",
+        measure: _Which = "", as_of: _AsOf = None,
     ) -> Response:  # fmt: skip
+        if not may(user_of(request), "MEASURES"):
+            return forbidden("MEASURES")
         try:
             question = Question(*_days(room, first, last), _some(by), window, _some(measure))  # type: ignore[arg-type]
             return json({"items": room.ask(question, as_of), "next": None})
@@ -49,7 +53,12 @@ def add_measures(app: FastAPI, room: Room) -> None:
     def get_cases(
         measure: str, request: Request, first: _From = None, last: _To = None, limit: _Limit = 1000
     ) -> Response:
+        user = user_of(request)
+        if not may(user, "MEASURES"):
+            return forbidden("MEASURES")
         where = {name: value for name, value in request.query_params.items() if name in DIMENSIONS}
+        if user.role == "district":
+            where["desk"] = user.area  # figures are for everybody who leads; the cases behind them are one's own
         try:
             start, end = _days(room, first, last)
             found = room.asker().cases(measure, start, end, where, limit)

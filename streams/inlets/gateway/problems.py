@@ -35,6 +35,27 @@ _ZH = {
     "EXPIRED_ACK": "确认签名已过期",
     "REPLAYED_ACK": "确认已使用过",
     "LOOPBACK_ONLY": "未配置密钥时只接受本机请求",
+    "TOO_DEEP": "嵌套过深",
+    "SLOW": "请求体停顿过久",
+    "BUSY": "正在读取的请求体过多，请稍后重试",
+    "TOO_FAST": "上报过快，请稍后重试",
+    "BAD_KEY": "密钥无效或已停用",
+    "IN_PROGRESS": "同一键的请求尚未回答",
+    "KEY_REUSED": "同一键已用于另一请求",
+    "NOT_SIGNED_IN": "未登录，也未带密钥",
+    "WRONG_PASSWORD": "账号或口令不对",
+    "LOCKED": "口令多次有误，账号已锁定",
+    "NO_CSRF_TOKEN": "缺少或不符的 CSRF 令牌",
+    "OTHER_ORIGIN": "来自其他网站的页面",
+    "FORBIDDEN": "该角色无权进行此项操作",
+    "NOT_YOUR_UNIT": "不得以该单位名义进行",
+    "NOT_YOU": "不得以他人名义进行",
+    "NOT_YOURS": "不是该密钥的来源系统",
+    "NO_REASON": "缺少理由",
+    "BAD_MEDIA": "不是可接受的图片",
+    "UNKNOWN_MEDIA": "没有这一媒体文件",
+    "UNKNOWN_SERVICE": "没有这一服务",
+    "UNKNOWN_SYSTEM": "没有这一来源系统",
 }
 
 
@@ -65,3 +86,8 @@ def problem(status: int, reason: str, detail: str, *, field: str = "") -> Respon
     detail_zh = _in_chinese(reason, field)
     body = Problem(title=reason, status=status, detail=detail, reason=reason, field=field, detail_zh=detail_zh)
     return Response(msgspec.json.encode(body), status_code=status, media_type="application/problem+json")
+
+
+def forbidden(doing: str) -> Response:
+    """Answer whoever may not do such a thing at all."""
+    return problem(403, "FORBIDDEN", f"{doing}: not for this role; expected another one")

@@ -7,6 +7,6 @@ draws shapes for maps; every other module is a page or a part of one, and is imp
 from streams.outlets.console.context import Console
 from streams.outlets.console.live import Live
 from streams.outlets.console.mounting import add_console
-from streams.outlets.console.users import LOCAL, User
+from streams.outlets.console.users import LOCAL, User, at_console
 
-__all__ = ["LOCAL", "Console", "Live", "User", "add_console"]
+__all__ = ["LOCAL", "Console", "Live", "User", "add_console", "at_console"]

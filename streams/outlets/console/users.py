@@ -1,7 +1,8 @@
 """Who looks at the console, and what they may do there: the one place where accounts are plugged in.
 
-`Service(user_of=…)` takes a function from a request to a `User`. Without accounts whoever reaches this machine's
-loopback is LOCAL, who may do everything in the name of whichever unit it takes.
+`Service(user_of=…)` takes a function from a request to a `User`; `at_console` is what accounts and keys lead to.
+Without them whoever reaches this machine's loopback is LOCAL, who may do everything in the name of whichever unit it
+takes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grids.rules import Rules
+    from streams.identity.principals import Principal
     from streams.records import Case
 
 WALL, INTAKE, DUTY, DUTIES, GRID, MEASURES, QUALITY = (
@@ -48,6 +50,33 @@ class User:
     def sees(self, desk: str) -> bool:
         """Say whether a desk's cases are theirs to see."""
         return not self.desks or desk in self.desks
+
+
+NOBODY = User("", roles=frozenset(), pages=())
+"""Who has no page here: whoever sees single cases only, and not all of a desk's."""
+
+
+def at_console(principal: Principal | None) -> User:
+    """Return what an account or key is at the console.
+
+    The city's and the districts' centres work with it, an auditor looks and does nothing. Units, streets, grid workers
+    and systems see single cases (`streams/identity/sight.py`), for which they have the phone's page and HTTP.
+    """
+    if principal is None:
+        return NOBODY
+    if principal.kind == "local":
+        return LOCAL
+    match principal.role:
+        case "city":
+            return User(principal.name, principal.unit)
+        case "district":
+            return User(
+                principal.name, principal.unit, desks=(principal.area,), pages=(WALL, INTAKE, DUTY, DUTIES, GRID)
+            )
+        case "auditor":
+            return User(principal.name, roles=frozenset())
+        case _:
+            return NOBODY
 
 
 _CHECKS = ("CHECK_PASS", "CHECK_FAIL")

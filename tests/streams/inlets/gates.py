@@ -11,8 +11,7 @@ from fastapi.testclient import TestClient
 from scenes import make_report, when
 
 from streams.hosts.embedded.service import Service
-from streams.inlets.gateway.alerts import add_alerts
-from streams.inlets.gateway.app import make_app
+from streams.inlets.gateway.keep import make_gateway
 
 AT = when("03-02 09:00").astimezone(UTC)
 
@@ -28,8 +27,7 @@ class Gate:
         self.service = Service(city, folder, clock=lambda: AT)
         self.service.start()
         engine, board = self.service.engine, self.service.board
-        self.app = make_app(engine, board, self.service.metrics, self.service.clock, city.rules.calendar)
-        add_alerts(self.app, engine, board, city, self.service.clock, folder)
+        self.app = make_gateway(engine, board, self.service.metrics, self.service.clock, city, self.service.keep)
         self.client = client_of(self.app)
 
     def post(self, body, **headers):
