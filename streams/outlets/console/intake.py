@@ -203,7 +203,13 @@ class _Desk:
             return []
         wanted = Wanted(desk=grid.places[index].desk)
         open_ones = find(
-            console.board(), console.city.rules.calendar, self._seat.user, wanted, console.clock(), limit=20_000, lights=False
+            console.board(),
+            console.city.rules.calendar,
+            self._seat.user,
+            wanted,
+            console.clock(),
+            limit=20_000,
+            lights=False,
         )
         found = [
             (metres, one.case)
