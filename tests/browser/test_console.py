@@ -18,7 +18,7 @@ from packs import STREETS, point, write_pack
 from playwright.sync_api import expect, sync_playwright
 from scenes import when
 
-from grids.city import demo_pack
+from grids.city import demo_pack, open_city
 
 pytestmark = pytest.mark.browser
 
@@ -375,6 +375,7 @@ def week(heard_week, tmp_path_factory):
     """The demo week's folder, served from the moment at which it ended."""
     folder = tmp_path_factory.mktemp("served-week")
     shutil.copytree(heard_week.folder, folder / "data")
+    open_city(demo_pack(), folder / "cache")  # a first start would fuse, and keep the memory that fusing takes
     served = Served(demo_pack(), folder / "data", heard_week.end + timedelta(seconds=1), folder / "cache")
     yield served
     served.end()

@@ -128,8 +128,12 @@ class Asker:
     """Measures over one set of facts. Threads may ask, one after another."""
 
     def __init__(self, facts: Facts, city: str) -> None:
-        """`city` is the city's code, which figures of the whole city carry."""
-        self.facts, self._city, self._lock = facts, city, threading.Lock()
+        """`city` is the city's code, which figures of the whole city carry.
+
+        The tables are DuckDB's from here on; of `facts` only position and time are kept.
+        """
+        self.facts = facts._replace(cases=facts.cases.schema.empty_table(), clocks=facts.clocks.schema.empty_table())
+        self._city, self._lock = city, threading.Lock()
         self._db = duckdb.connect(":memory:", config={"threads": 1, "autoinstall_known_extensions": "false"})
         self._db.register("given_cases", facts.cases)
         self._db.register("given_clocks", facts.clocks)
