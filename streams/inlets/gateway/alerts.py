@@ -150,8 +150,6 @@ class _Acks:
         self, user: Principal, alert_ids: Sequence[str], by: str, said: str, name: str, body: bytes, at: datetime
     ) -> Response | None:
         """Take confirmations in; the answer if one is not taken. What is signed is the body, under a name."""
-        if not may(user, "ACK"):
-            return forbidden("ACK")
         acks = [Ack(alert_id, alert_id[:DISTRICT], by, at) for alert_id in dict.fromkeys(alert_ids)]
         unknown = await run_in_threadpool(self._unknown, user, acks)
         if len(unknown) == len(acks):
@@ -181,6 +179,9 @@ class _Acks:
 
     async def one(self, alert_id: str, request: Request) -> Response:
         """Take one in that names who confirms."""
+        user, said = user_of(request), request.headers.get(HEADER, "")
+        if not may(user, "ACK"):
+            return forbidden("ACK")
         body = await read_deed(request)
         if isinstance(body, Refusal):
             return problem(413, body.reason, str(body))
@@ -188,7 +189,6 @@ class _Acks:
             asked = msgspec.json.decode(body, type=_AckBody)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return problem(422, "BAD_FIELD", str(error))
-        user, said = user_of(request), request.headers.get(HEADER, "")
         failed = await self.take(user, [alert_id], asked.by, said, alert_id, body, self._clock())
         return failed or json({"alert_id": alert_id}, 202)
 

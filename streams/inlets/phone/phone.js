@@ -423,6 +423,7 @@ addEventListener("online", () => { showQueue(); flush(); });
 addEventListener("offline", showQueue);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) flush(); });
 setInterval(flush, 15000);
+setInterval(() => { if (tab === "mine" && !document.hidden) loadMine(); }, 3000);
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/m/worker.js", { scope: "/m" }).catch(() => {});
 if (navigator.storage && navigator.storage.persist) navigator.storage.persist();
 words();
