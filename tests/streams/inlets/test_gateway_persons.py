@@ -14,7 +14,7 @@ PERSON = {"person": {"name": "王小明", "phone": "13800138000"}}
 
 
 def files(gate):
-    return b"".join(path.read_bytes() for path in gate.service._directory.glob("onegrid.sqlite*"))
+    return b"".join(path.read_bytes() for path in gate.service.directory.glob("onegrid.sqlite*"))
 
 
 def test_a_person_is_erased_and_the_chain_holds(gate):
