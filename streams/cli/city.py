@@ -93,6 +93,12 @@ def activate(
     if from_ > now:
         text = f"{from_.isoformat()}; expected a moment that has come: desks change where the order stands"
         raise typer.BadParameter(text, param_hint="--from")
+    orders = packs.Orders(settings.client())
+    orders.refresh()
+    if orders.told and (newest := orders.told[-1]).from_ > from_:
+        text = f"{from_.isoformat()}; expected a moment after {newest.from_.isoformat()}, since when pack "
+        text += f"{newest.digest[:16]} holds: desks would pass an older order over"
+        raise typer.BadParameter(text, param_hint="--from")
     with console.progress(quiet=as_json) as step:
         city = open_city(directory, cache_dir(), step)
     writer = Writer(settings.client())

@@ -121,7 +121,7 @@ class Intake(Inlet):
     def route(self, entries: list[Entry]) -> None:
         """Route reports, each into the inbox of the desk that took its number in before, else of its place."""
         world = self.world
-        told = self.call("read packs", lambda: list(world.store.told))
+        told = self.call("read packs", lambda: sorted(world.store.told))
         for entry in entries:
             digest = [digest for number, (begins, digest) in enumerate(told) if not number or begins <= entry.at][-1]
             report = msgspec.structs.replace(_report.decode(entry.original), report_id=entry.report_id)

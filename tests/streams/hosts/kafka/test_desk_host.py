@@ -34,7 +34,7 @@ class Scripted:
     def partition(self):
         return self
 
-    epoch, applied = 1, 0
+    epoch, applied, desks = 1, 0, ()
 
     def _fail(self, call):
         self.calls.append(call)

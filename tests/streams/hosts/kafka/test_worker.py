@@ -253,6 +253,16 @@ def test_an_order_must_not_begin_later_than_now(small_pack, kafka):
     assert "has come" in run.output.replace("\n", " ").replace("│", "")
 
 
+def test_an_order_of_an_earlier_moment_than_the_last_is_refused_as_desks_would_pass_it_over(small_pack, kafka):
+    clean_topics(kafka, PARTITIONS)
+    words = ["city", "activate", str(small_pack), "--broker", kafka]
+    assert CliRunner().invoke(commands(), [*words, "--from", "2026-03-02T00:00:00Z"]).exit_code == 0
+    run = CliRunner().invoke(commands(), [*words, "--from", "2026-03-01T00:00:00Z"])
+    assert run.exit_code == 2
+    assert "2026-03-02T00:00:00" in run.output.replace("\n", " ").replace("│", "")
+    assert CliRunner().invoke(commands(), [*words, "--from", "2026-03-02T00:00:00Z"]).exit_code == 0, "done again"
+
+
 def test_halves_of_the_work_may_be_other_workers(kafka, tmp_path, small_pack):
     settings = clean_topics(kafka, PARTITIONS)
     with Workers(settings, [small_pack], tmp_path) as workers:
