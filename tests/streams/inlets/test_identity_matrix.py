@@ -11,6 +11,7 @@ from PIL import Image
 from scenes import CENTRE, CHECKER, DESK, EASTGATE, OFFICE, OTHER_DESK, OTHER_OFFICE, WHARF
 
 from streams.identity.principals import ROLES, Principal
+from streams.inlets.gateway.measures import add_measures
 
 BELL = "990101002"
 OWN, OTHER = "own", "other"
@@ -95,6 +96,9 @@ MATRIX = {
     ("GET", "/v1/reports/mine"): ALL,
     ("GET", "/v1/reports/{report}/case"): SEEN,
     ("POST", "/v1/suggest"): ALL,
+    ("GET", "/v1/measures"): but(403, district=200, city=200, auditor=200),
+    ("GET", "/v1/measures/registry"): ALL,
+    ("GET", "/v1/measures/cases/cases"): but(403, district=200, city=200, auditor=200),
     ("GET", "/v1/phone/tasks"): but(200, auditor=403),
     ("GET", "/v1/phone/catalogue"): ALL,
     ("GET", "/v1/phone/duty"): ALL,
@@ -129,6 +133,7 @@ NOT_IN = {"/v1/alerts/stream", "/v1/session", "/m/{name}", "/docs/oauth2-redirec
 def house(city, tmp_path_factory):
     """A gateway with keys for everybody, a case of BELLTOWER with a person and a picture, and an alert about it."""
     gate = Gate(city, tmp_path_factory.mktemp("matrix"))
+    add_measures(gate.app, gate.service.room)
     picture = gate.client.post("/v1/media", content=JPEG.getvalue()).json()["name"]
     person = {"person": {"name": "Lin", "phone": "13800138000"}}
     sent = body(street=BELL, system="12345", media=[picture], attributes=person, severity=2)
@@ -253,3 +258,11 @@ def test_a_call_from_elsewhere_needs_no_loopback_once_there_are_keys(house):
     assert (
         far.get("/", headers={"accept": "text/html"}, follow_redirects=False).headers["location"] == "/login?next=/"
     )
+
+
+def test_the_cases_behind_a_figure_are_one_s_own(house):
+    for (role, whose), cases in {("district", OWN): 1, ("district", OTHER): 0, ("city", OWN): 1}.items():
+        asked = "/v1/measures/cases/cases?from=2026-03-02&to=2026-03-03&desk=990101"
+        found = call(house, "GET", asked, house.keys[role, whose]).json()["items"]
+        mine = [one for one in found if one["case_no"] == house.case]
+        assert len(mine) == cases, (role, whose)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from scenes import CENTRE, CHECKER, OFFICE, TO_STATE, Scene, when
+from scenes import CENTRE, CHECKER, DESK, OFFICE, OTHER_DESK, TO_STATE, Scene, when
 
-from streams.outlets.console.users import LOCAL, User, choices
+from streams.identity.principals import LOCAL as LOCAL_CALLER
+from streams.identity.principals import ROLES, Principal
+from streams.outlets.console.users import LOCAL, NOBODY, PAGES, User, at_console, choices
 from streams.stages.desk.lifecycle import DISPATCHER, HANDLER, VERBS
 
 
@@ -54,3 +56,26 @@ def test_an_answer_is_offered_where_something_was_asked_for(scene):
     assert "GRANT" not in verbs(scene, number, LOCAL)
     scene.act(number, "ASK_EXTENSION", "03-02 10:00")
     assert verbs(scene, number, LOCAL, "03-02 10:01")["GRANT"].unit == CENTRE
+
+
+def test_without_keys_whoever_is_at_this_machine_has_the_whole_console():
+    assert at_console(LOCAL_CALLER) == LOCAL
+
+
+def test_a_districts_centre_sees_its_own_desk_and_acts_in_its_own_name(scene):
+    user = at_console(Principal("d1", "district", area=DESK, unit=CENTRE))
+    assert (user.unit, user.sees(DESK), user.sees(OTHER_DESK)) == (CENTRE, True, False)
+    assert {one.unit for one in choices(scene.city.rules, scene[scene.bring("DISPATCHED", "03-02 09:00")], user,
+                                        when("03-02 09:01"))} == {CENTRE}  # fmt: skip
+
+
+def test_an_auditor_looks_everywhere_and_does_nothing(scene):
+    user = at_console(Principal("a1", "auditor"))
+    assert (user.pages, user.sees(OTHER_DESK)) == (PAGES, True)
+    assert verbs(scene, scene.bring("DISPATCHED", "03-02 09:00"), user) == {}
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role not in ("city", "district", "auditor")])
+def test_who_sees_single_cases_only_has_no_page_of_a_whole_desk(role):
+    assert at_console(Principal("x", role, unit=OFFICE)) == NOBODY == at_console(None)
+    assert NOBODY.pages == ()
