@@ -14,11 +14,12 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.linear_model import SGDClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.linear_model import SGDClassifier
 
     from grids.rules import Rules
 
@@ -37,15 +38,19 @@ class Guess(NamedTuple):
     share: float
 
 
+class _Model(NamedTuple):
+    """What was learnt: how a text is cut into pieces, and what they weigh for each category."""
+
+    pieces: HashingVectorizer
+    lines: SGDClassifier
+
+
 class Suggester:
     """Learns when it is first asked. Any thread may ask; `past` yields (category, text) of past cases."""
 
     def __init__(self, rules: Rules, past: Callable[[], Iterable[tuple[str, str]]] = lambda: ()) -> None:
         self._rules, self._past = rules, past
-        self._pieces = HashingVectorizer(
-            analyzer="char", ngram_range=(1, 3), n_features=FEATURES, alternate_sign=False, lowercase=True
-        )
-        self._model: SGDClassifier | None = None
+        self._model: _Model | None = None
         self._lock = threading.Lock()
 
     def suggest(self, text: str, count: int = 3) -> list[Guess]:
@@ -55,24 +60,32 @@ class Suggester:
         model = self._learnt()
         if model is None:
             return []
-        shares = model.predict_proba(self._pieces.transform([text[:2000]]))[0]
+        shares = model.lines.predict_proba(model.pieces.transform([text[:2000]]))[0]
         best = np.argsort(-shares, kind="stable")[:count]
-        return [Guess(str(model.classes_[at]), round(float(shares[at]), 3)) for at in best if shares[at] >= _LEAST]
+        named = model.lines.classes_
+        return [Guess(str(named[at]), round(float(shares[at]), 3)) for at in best if shares[at] >= _LEAST]
 
     def forget(self) -> None:
         """Learn anew when asked next."""
         with self._lock:
             self._model = None
 
-    def _learnt(self) -> SGDClassifier | None:
+    def _learnt(self) -> _Model | None:
+        # Over 100 MB and most of a second, for which a service has no use until somebody asks.
+        from sklearn.feature_extraction.text import HashingVectorizer  # noqa: PLC0415
+        from sklearn.linear_model import SGDClassifier  # noqa: PLC0415
+
         with self._lock:
             if self._model is None:
                 texts, categories = self._examples()
                 if len(set(categories)) < 2:  # noqa: PLR2004 - one category needs no choice
                     return None
-                model = SGDClassifier(loss="log_loss", alpha=1e-5, max_iter=30, tol=None, random_state=0)
-                model.fit(self._pieces.transform(texts), categories)
-                self._model = model
+                pieces = HashingVectorizer(
+                    analyzer="char", ngram_range=(1, 3), n_features=FEATURES, alternate_sign=False, lowercase=True
+                )
+                lines = SGDClassifier(loss="log_loss", alpha=1e-5, max_iter=30, tol=None, random_state=0)
+                lines.fit(pieces.transform(texts), categories)
+                self._model = _Model(pieces, lines)
             return self._model
 
     def _examples(self) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ from grids.catalogue import CategoryError
 from grids.duties.readable import in_words
 from grids.duties.routing import ask
 from streams.outlets.console import users
-from streams.outlets.console.frame import frame, open_to, seat_of
+from streams.outlets.console.frame import ROLES, frame, open_to, seat_of
 from streams.outlets.console.intake import category_select
 from streams.outlets.console.wall import city_map
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from grids.duties.receipts import Receipt
     from streams.outlets.console.context import Console
     from streams.outlets.console.frame import Seat
-
-ROLES = {
-    "LEAD": ("牵头", "Lead"), "COOPERATE": ("配合", "Cooperate"), "SUPERVISE": ("监管", "Supervise"), "APPROVE": ("审批", "Approve"),
-    "ENFORCE": ("执法", "Enforce"), "BACKSTOP": ("兜底", "Backstop"),
-}  # fmt: skip
 
 
 def duties_page(console: Console, request: Request) -> None:

@@ -181,7 +181,11 @@ CLOCKS = {
     "VERIFY": ("核实", "Verify"), "DISPUTE": ("裁定", "Rule"), "ACK": ("确认告警", "Confirm the alert"),
 }  # fmt: skip
 LEVELS = {"STREET": ("街道", "the street"), "DISTRICT": ("区", "the district"), "CITY": ("市", "the city")}
-_WORDS = {**METHODS, **LEVELS}
+ROLES = {
+    "LEAD": ("牵头", "Lead"), "COOPERATE": ("配合", "Cooperate"), "SUPERVISE": ("监管", "Supervise"), "APPROVE": ("审批", "Approve"),
+    "ENFORCE": ("执法", "Enforce"), "BACKSTOP": ("兜底", "Backstop"),
+}  # fmt: skip
+_WORDS = {**METHODS, **LEVELS, **ROLES}
 CHANNELS = {
     "GRID_WORKER": ("网格员", "grid worker"), "HOTLINE": ("热线", "hotline"), "PUBLIC_APP": ("公众应用", "public app"),
     "VIDEO": ("视频", "video"), "SENSOR": ("传感器", "sensor"), "INSPECTION": ("巡查", "inspection"), "LEADER": ("领导交办", "leader"),

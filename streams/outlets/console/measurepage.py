@@ -54,12 +54,11 @@ async def _later(seat: Seat, draw: Callable[[], Awaitable[None]]) -> None:
     box = ui.element("div").classes("w-full")
 
     async def fill() -> None:
-        box.clear()
         with box:
             await draw()
+        waiting.delete()
 
-    with box:
-        ui.label(seat.t("计算中…", "Working it out …")).classes("og-empty")
+    waiting = ui.label(seat.t("计算中…", "Working it out …")).classes("og-empty")
     ui.timer(0.05, fill, once=True)
 
 
