@@ -39,6 +39,7 @@ def main() -> None:
         service.serve(bound)
     finally:
         service.stop()
+        service.close()
 
 
 if __name__ == "__main__":

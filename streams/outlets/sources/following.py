@@ -53,10 +53,12 @@ class Follower:
         self._threads: list[threading.Thread] = []
 
     def read(self) -> int:
-        """Take up what the logs hold by now; return how many records that was."""
+        """Take up what the logs hold by now, unless told to stop meanwhile; return how many records that was."""
         count = 0
         pending: dict[str, list[Record]] = {}
         for log, offset, record in self._read(self._offsets):
+            if self._stopped.is_set():
+                break  # the first reading of a long log takes minutes
             fold = self._folds.setdefault(log, Fold())
             if fold.counts(offset, record):
                 pending.setdefault(log, []).append(record)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from packs import point
-from scenes import BELLTOWER, OFFICE, Scene
+from scenes import BELLTOWER, OFFICE, Scene, when
 
 from grids.inlets import InletsForm, SystemForm
 from streams.ledger.fold import Fold
+from streams.ledger.records import Claim
 from streams.outlets.sources.following import Follower
 from streams.outlets.sources.index import Index
 from streams.outlets.sources.reconciling import ended, reconcile
 from streams.outlets.sources.returning import wording
+
+
+AT = when("03-02 09:00")
 
 
 @pytest.fixture
@@ -122,3 +127,19 @@ def test_each_kind_of_system_is_told_in_its_own_words(index, scene):
     one = index.outcome("a", "1")
     assert wording(SystemForm(name="a", adapter="city-management"), one)["任务号"] == "1"
     assert wording(SystemForm(name="a"), one)["unit"] == OFFICE
+
+
+def test_a_follower_that_is_told_to_stop_does_not_read_a_long_log_to_its_end(index):
+    asked = []
+
+    def endless(_known):
+        for offset in itertools.count():
+            asked.append(offset)
+            if offset == 10:
+                follower.stop()
+            yield "", offset, Claim("somebody", AT)
+
+    follower = Follower(index, endless, InletsForm(), None)
+    follower.read()
+    assert len(asked) <= 12
+    assert index.positions() == {}, "nothing counted, so nothing is noted"
