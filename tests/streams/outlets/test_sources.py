@@ -19,7 +19,6 @@ from streams.outlets.sources.index import Index
 from streams.outlets.sources.reconciling import ended, reconcile
 from streams.outlets.sources.returning import wording
 
-
 AT = when("03-02 09:00")
 
 
