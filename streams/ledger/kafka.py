@@ -89,7 +89,7 @@ class Writer:
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is not None:
-            _close(producer)
+            close_quietly(producer)
 
     def _made(self) -> KafkaProducer:
         with self._lock:
@@ -116,7 +116,7 @@ class Writer:
         with self._lock:
             if self._producer is producer:
                 self._producer = None
-        threading.Thread(target=_close, args=(producer,), daemon=True).start()
+        threading.Thread(target=close_quietly, args=(producer,), daemon=True).start()
 
 
 class Reader:
@@ -300,6 +300,7 @@ class KafkaSnapshots:
             raise
 
 
-def _close(producer: KafkaProducer) -> None:
+def close_quietly(producer: KafkaProducer) -> None:
+    """Let go of a producer; whoever needs to know what has landed has asked before."""
     with contextlib.suppress(KafkaError):
         producer.close(timeout=5)

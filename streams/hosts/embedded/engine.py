@@ -19,6 +19,7 @@ import structlog
 
 from streams.hosts.embedded.host import BATCH
 from streams.hosts.embedded.store import DiskFullError
+from streams.stages.desk.desk import PROCESS_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,9 @@ _IDLE_S = 0.25
 
 _RETRY_S = 2.0
 """How long to wait on a full disk before work is tried again."""
+
+_TRIES = 3
+"""How often in a row work may fail by a fault of the process before the engine stops."""
 
 _POURING = 500
 """Reports taken in at once from which on they come as a stream: then the desk works little between two of them."""
@@ -83,6 +87,7 @@ class Engine:
         self.failure: BaseException | None = None
         self.trouble: DiskFullError | None = None
         self._resting = 0.0
+        self._faults = 0
 
     def start(self) -> None:
         """Open the host; raises what opening it raises."""
@@ -136,10 +141,7 @@ class Engine:
                 host.snapshot()
         except BaseException as error:  # noqa: BLE001 - a broken disk must show in /healthz, not only in a log
             self.failure = error
-            # No exception info: a traceback rendered with its locals would put reports' texts into the log.
-            _log.error(
-                "engine stopped", error=repr(error), where=traceback.format_tb(error.__traceback__)[-1].strip()
-            )
+            _log.error("engine stopped", error=repr(error), where=_where(error))
         finally:
             self._fail_waiting(self.failure or RuntimeError("the engine has stopped"))
             host.close()
@@ -147,7 +149,8 @@ class Engine:
     def _turn(self, host: EmbeddedHost) -> bool:
         """Take in what waits, then work off one batch; False once told to stop and nothing is left.
 
-        On a full disk whoever waits is told, nothing is lost, and work is tried again every few seconds.
+        On a full disk whoever waits is told, nothing is lost, and work is tried again every few seconds. After a
+        fault of the process the host has dropped its book, and the next turn does the same work from the log.
         """
         calls, stop = self._collect()
         try:
@@ -158,6 +161,15 @@ class Engine:
                     host.probe()
                 self._work(host, stop=stop, pouring=sum(len(call.reports) for call in calls) >= _POURING)
                 self.trouble = None
+                self._faults = 0
+        except PROCESS_FAULTS as error:
+            self._faults += 1
+            _log.error("fault of the process", error=repr(error), where=_where(error), times=self._faults)
+            if self._faults == _TRIES:
+                raise
+            if stop:
+                self._calls.put(None)
+            return True
         except DiskFullError as error:
             if self.trouble is None:
                 _log.error("disk full", error=str(error))
@@ -210,3 +222,14 @@ class Engine:
             call = self._calls.get()
             if call is not None:
                 call.done.set_exception(error)
+
+
+def _where(error: BaseException) -> list[str]:
+    """Say where something was raised, and where what led to it was, the innermost place last.
+
+    Names of places only: a traceback rendered with its lines or locals would put reports' texts into the log.
+    """
+    before = error.__cause__ or error.__context__
+    earlier = [*_where(before), type(before).__name__] if before is not None else []
+    places = traceback.extract_tb(error.__traceback__)
+    return [*earlier, *(f"{one.filename}:{one.lineno} {one.name}" for one in places)]

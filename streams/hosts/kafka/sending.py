@@ -17,7 +17,7 @@ from streams.hosts.kafka.admin import partitions_of
 from streams.identity.masking import mask_text
 from streams.inlets.feeding import Refused
 from streams.inlets.lines import read_line
-from streams.ledger.kafka import LARGEST, AwayError
+from streams.ledger.kafka import LARGEST, AwayError, close_quietly
 from streams.records import DeadLetter
 from streams.topics import DEAD_LETTERS, REPORTS, partition_of, report_key
 
@@ -75,7 +75,7 @@ class ReportSender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._producer.close(timeout=5)
+        close_quietly(self._producer)
 
     def send(self, lines: Sequence[bytes], at: datetime) -> list[Refused]:
         """Check lines as every inlet does and write them; what is refused goes to the dead letters.

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from streams.stages.desk.roster import Roster
 
 
+PROCESS_FAULTS = (MemoryError, SystemError)
+"""What says that the process is broken, and nothing about the input: who owns the desk drops its book and applies
+the input again, so that it is not put aside for what another process, or the next try, would do rightly."""
+
+
 class Desk:
     """One desk at work on its book under the pack in force."""
 
@@ -46,7 +51,10 @@ class Desk:
         self.clerk = Clerk(city, rosters, self.book)
 
     def take(self, item: Item) -> None:
-        """Apply one input; whatever nobody foresaw in it becomes a dead letter and stops no other."""
+        """Apply one input; whatever nobody foresaw in it becomes a dead letter and stops no other.
+
+        Raises PROCESS_FAULTS; then what the book knows is half done and has to be dropped.
+        """
         at = item.at if self.book.now is None else max(item.at, self.book.now)
         self.fire(at)
         self.book.now = at
@@ -54,6 +62,8 @@ class Desk:
         self.clerk.counts[f"items_{kind}"] += 1
         try:
             self._apply(item, at)
+        except PROCESS_FAULTS:
+            raise
         except Exception as error:  # noqa: BLE001 - an input that nobody foresaw must not stop all others
             self.clerk.counts["failed_items"] += 1
             text = f"{kind}: {type(error).__name__}; a fault of the program, please report it"

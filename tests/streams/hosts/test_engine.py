@@ -11,11 +11,14 @@ from fastapi.testclient import TestClient
 from scenes import make_report, when
 
 from streams.hosts.embedded import EmbeddedHost
+from streams.hosts.embedded.audit import audit
 from streams.hosts.embedded.engine import Engine, wall_clock
 from streams.hosts.embedded.service import Service, bind, make_service_app
+from streams.hosts.embedded.store import FILE
 from streams.inlets.lines import refused
 from streams.records import Action
 from streams.stages.acceptance import Accepted, Refusal
+from streams.stages.desk import steps
 
 AT = when("03-02 09:00").astimezone(UTC)
 
@@ -170,6 +173,49 @@ def test_calls_behind_a_stop_are_not_left_waiting_for_ever(failing):
     engine._calls.put(None)
     with pytest.raises(RuntimeError, match="has stopped"):
         engine.accept([accepted()]).result(10)
+
+
+def faults(monkeypatch, times):
+    """Let the desk meet a fault of the process so often."""
+    left = [*range(times)]
+    change = steps.change
+
+    def broken(*given):
+        if left:
+            left.pop()
+            raise SystemError("returned NULL without setting an exception")
+        return change(*given)
+
+    monkeypatch.setattr(steps, "change", broken)
+
+
+def test_after_a_fault_of_the_process_the_same_work_is_done_from_the_log(city, tmp_path, monkeypatch, capsys):
+    story = Story(city, tmp_path)
+    faults(monkeypatch, 2)
+    story.engine.start()
+    story.engine.accept([accepted(text="what a citizen said")]).result(10)
+    story.engine.stop()
+    assert story.engine.failure is None
+    assert story.verbs.count("REPORT") == story.verbs.count("DISPATCH") == 1
+    assert not [letter for effects in story.heard for letter in effects.dead_letters]
+    assert audit(tmp_path / FILE).clean
+    said = capsys.readouterr().out
+    assert said.count("fault of the process") == 2
+    assert "test_engine.py" in said
+    assert "citizen" not in said
+
+
+def test_a_process_that_fails_again_and_again_stops_and_what_it_took_in_is_there(city, tmp_path, monkeypatch):
+    story = Story(city, tmp_path)
+    faults(monkeypatch, 3)
+    story.engine.start()
+    story.engine.accept([accepted()]).result(10)
+    until(lambda: not story.engine.healthy)
+    assert isinstance(story.engine.failure, SystemError)
+    again = Story(city, tmp_path)
+    again.engine.start()
+    until(lambda: "DISPATCH" in again.verbs)
+    again.engine.stop()
 
 
 def test_the_wall_clock_says_where_it_is():

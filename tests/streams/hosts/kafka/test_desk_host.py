@@ -99,7 +99,7 @@ def test_each_partitions_messages_go_to_its_owner_in_their_order(make):
     assert two.given == [MESSAGES[1]]
 
 
-@pytest.mark.parametrize("error", [AwayError("no"), OvertakenError("no"), ValueError("a fault of the program")])
+@pytest.mark.parametrize("error", [AwayError("no"), OvertakenError("no"), ValueError("a fault"), MemoryError()])
 def test_what_fails_is_tried_again_with_all_it_was_given(make, error, told, capsys):
     owner = Scripted(1, error, error)
     run(make(owner).take(MESSAGES[:1]))

@@ -370,3 +370,14 @@ def test_an_input_on_which_the_program_fails_is_a_dead_letter_and_the_others_go_
     assert msgspec.json.decode(letter.original)["verb"] == "SIGN"
     assert effects.counters["failed_items"] == 1
     assert [step.verb for step in auto.act(number, "SIGN", "03-02 09:20").transitions] == ["SIGN"]
+
+
+@pytest.mark.parametrize("fault", [SystemError, MemoryError])
+def test_a_fault_of_the_process_is_not_put_down_to_the_input(auto, monkeypatch, fault):
+    def broken(*_):
+        raise fault
+
+    number = auto.report("03-02 09:00")
+    monkeypatch.setattr(steps, "change", broken)
+    with pytest.raises(fault):
+        auto.act(number, "SIGN", "03-02 09:10")
