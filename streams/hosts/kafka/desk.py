@@ -1,8 +1,9 @@
 """The desks of a worker: which partitions are its own, and how their messages come to their owners.
 
 Each partition is worked at by one thread at a time, several partitions at once, so that one computes while others
-wait for Kafka. Nothing leaves `take` before everything it was given is applied or is somebody else's: the engine
-would take whatever leaves it, an error too, for done.
+wait for Kafka. While partitions are taken over, those that are held wait: nobody serves the first, and all share one
+interpreter. Nothing leaves `take` before everything it was given is applied or is somebody else's: the engine would
+take whatever leaves it, an error too, for done.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ class DeskHost:
         self._locks: dict[int, asyncio.Lock] = {}
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="desk")
         self._going: set[asyncio.Task[None]] = set()
+        self._entering: set[int] = set()
+        self._free = asyncio.Event()
+        self._free.set()
         self._halted = False
 
     @property
@@ -114,6 +118,9 @@ class DeskHost:
                     if number not in self.assigned:
                         return
                     owner = self._owner(number)
+                    if not owner.held:
+                        await self._enter(owner)
+                    await self._free.wait()
                     done = await self._run(partial(self._timed, owner, messages))
                 self._tell(number, done)
             except FATAL as error:
@@ -150,7 +157,7 @@ class DeskHost:
                     return
                 owner = self._owner(number)
                 if not owner.held:
-                    await self._run(lambda: self._take_over(owner))
+                    await self._enter(owner)
                 self._metrics.ticks.inc(await self._run(lambda: owner.tick(self._clock())))
         except FATAL as error:
             self._fail(error)
@@ -164,9 +171,18 @@ class DeskHost:
             except Exception as error:  # noqa: BLE001 - a start without it reads a longer tail
                 _log.warning("no snapshot", partition=number, error=repr(error)[:500])
 
+    async def _enter(self, owner: Owner) -> None:
+        """Take a partition over before anything else is done; one that can't be keeps the others up only so long."""
+        self._entering.add(owner.number)
+        self._free.clear()
+        try:
+            await self._run(lambda: self._take_over(owner))
+        finally:
+            self._entering.discard(owner.number)
+            if not self._entering:
+                self._free.set()
+
     def _timed(self, owner: Owner, messages: Sequence[Message]) -> list[Applied]:
-        if not owner.held:
-            self._take_over(owner)
         with self._metrics.apply_seconds.time():
             return owner.work(messages, self._clock())
 

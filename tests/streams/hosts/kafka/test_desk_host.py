@@ -29,6 +29,7 @@ class Scripted:
         self.held, self.seen, self.log = True, -1, None
         self.given, self.calls = [], []
         self.busy: threading.Event | None = None
+        self.slow: threading.Event | None = None
 
     @property
     def partition(self):
@@ -42,6 +43,8 @@ class Scripted:
             raise self.failures.pop(0)
 
     def take_over(self, _at):
+        if self.slow is not None:
+            self.slow.wait(5)
         self._fail("take over")
         self.held = True
 
@@ -114,6 +117,27 @@ def test_a_partition_that_is_not_held_is_taken_over_first(make):
     owner.held = False
     run(make(owner).take(MESSAGES[:1]))
     assert owner.calls == ["take over", "work"]
+
+
+@pytest.mark.parametrize("failures", [(), (AwayError("no"),)])
+def test_partitions_that_are_held_wait_while_another_is_taken_over_and_no_longer(make, failures):
+    held, fresh = Scripted(1), Scripted(2, *failures)
+    fresh.held, fresh.slow = False, threading.Event()
+    host = make(held, fresh)
+
+    async def work():
+        entering = asyncio.ensure_future(host.tick())
+        await asyncio.sleep(0.05)
+        taking = asyncio.ensure_future(host.take(MESSAGES[:1]))
+        await asyncio.sleep(0.05)
+        waited = "work" not in held.calls
+        fresh.slow.set()
+        await asyncio.gather(entering, taking)
+        return waited
+
+    assert run(work())
+    assert "work" in held.calls
+    assert fresh.held is not bool(failures)
 
 
 def test_what_was_given_to_somebody_else_meanwhile_is_left(make):
