@@ -10,6 +10,7 @@ import msgspec
 from uuid_utils import uuid7
 
 from streams.inlets.lines import accept_line
+from streams.outlets.console.lately import Lately
 from streams.records import Action, Case, DeadLetter
 from streams.stages.acceptance import Refusal
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 _PATIENCE_S, _STEP_S = 3.0, 0.05
 """How long somebody waits to see what came of an action."""
 
+FRESH_S = 2.5
+"""Seconds for which a list of cases is shown to others who look at the same: they look every five."""
+
 _case = msgspec.json.Decoder(Case)
 _letter = msgspec.json.Decoder(DeadLetter)
 
@@ -49,7 +53,10 @@ class Engine(Protocol):
 
 @dataclass
 class Console:
-    """One city's console. `board` gives the calling thread's; `user_of` says who asks."""
+    """One city's console. `board` gives the calling thread's; `user_of` says who asks.
+
+    `kept` is what was worked out once for the pack, `lists` what was looked up a moment ago.
+    """
 
     city: City
     board: Callable[[], SqliteBoard]
@@ -59,6 +66,11 @@ class Console:
     room: Room
     user_of: Callable[[Request], User]
     kept: dict[str, Any] = field(default_factory=dict)
+    lists: Lately = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep lists for a moment by the console's own clock."""
+        self.lists = Lately(FRESH_S, self.clock)
 
     async def act(
         self, case_no: str, choice: tuple[str, str], user: User, reason: str, payload: dict[str, Any]
