@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -15,79 +12,19 @@ from pathlib import Path
 import httpx
 import pytest
 from packs import STREETS, point, write_pack
-from playwright.sync_api import expect, sync_playwright
-from scenes import when
+from playwright.sync_api import expect
 
 from grids.city import demo_pack, open_city
+from tests.browser.served import NOW, Served
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run"]  # fmt: skip
-SERVING = Path(__file__).with_name("serving.py")
-NOW = when("03-02 09:00")
 PAGES = ("/", "/intake", "/duty", "/duty?tab=shift", "/duties", "/grid", "/measures", "/quality")
 KEYS = re.compile(
     r"\b(ON_TIME|WORK_HOUR|WORK_DAY|URGENT_HOUR|NATURAL_DAY|GRID_WORKER|HOTLINE|DISPATCHED|REPORTED|ACCEPTED|FILED|"
     r"SIGNED|HANDLING|HANDLED|CHECKING|GREEN|YELLOW|RED|POINT|SNAP|undefined|None|null|NaN)\b|\{\w*\}"
 )
 """What no page may show: codes for which there are words, and what should have been filled in."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not Path(CHROMIUM).exists():
-        reason = "no chromium on this machine"
-        (pytest.fail if "chromium" in os.environ.get("ONEGRID_REQUIRE", "") else pytest.skip)(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Served:
-    """A service in a process of its own."""
-
-    def __init__(self, city: Path, data: Path, now, cache: Path | None = None) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        environment |= {"ONEGRID_CACHE": str(cache)} if cache else {}
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVING), str(city), str(data), now.isoformat()],
-            stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-        self.url = self.process.stdout.readline().strip()
-        assert self.url, "the service did not start"
-        until = time.monotonic() + 60
-        while "og-main" not in self._front():
-            assert time.monotonic() < until, "no console after 60 s"
-            time.sleep(0.2)
-
-    def _front(self) -> str:
-        """The front page; empty while nobody listens."""
-        try:
-            return httpx.get(self.url).text
-        except httpx.TransportError:
-            return ""
-
-    def report(self, number: str, street: str = STREETS[0], **fields) -> None:
-        lon, lat = point(street)
-        body = {
-            "system": "browser", "system_no": number, "channel": "GRID_WORKER", "reported_at": NOW.isoformat(),
-            "scheme": "city", "category": "E-01-10", "lon": lon, "lat": lat, "text": "路边垃圾 <b>litter</b>",
-        }  # fmt: skip
-        assert httpx.post(f"{self.url}/v1/reports", json={**body, **fields}).status_code == 202
-
-    def settled(self, count: int) -> list[dict]:
-        until = time.monotonic() + 10
-        while len(found := httpx.get(f"{self.url}/v1/cases?limit=100").json()["items"]) < count:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        return found
-
-    def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")

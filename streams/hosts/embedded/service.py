@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
+from starlette.requests import Request
 
 from streams.hosts.embedded.engine import Engine, wall_clock
 from streams.hosts.embedded.host import EmbeddedHost
 from streams.hosts.embedded.memory import settle
-from streams.identity.current import maybe_user_of
+from streams.identity.current import maybe_user_of, set_user
 from streams.identity.retention import expired
+from streams.inlets.gateway.guard import standing
 from streams.inlets.gateway.keep import Keep, make_gateway
 from streams.inlets.gateway.measures import add_measures
 from streams.outlets.board.sqlite import SqliteBoard
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from fastapi import FastAPI
-    from starlette.requests import Request
 
     from grids.city import City
     from grids.telling import Way
@@ -127,6 +128,13 @@ class Service:
             assert self._path is not None
             board = self._boards.board = SqliteBoard(self._path)
         return board
+
+    def user_now(self, request: Request) -> User:
+        """Return who a request that came some time ago would come from now."""
+        assert self.keep is not None
+        scope = dict(request.scope)
+        set_user(scope, standing(self.keep.accounts, scope))
+        return self.user_of(Request(scope))
 
     def serve(self, bound: socket.socket) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
@@ -223,7 +231,14 @@ def make_service_app(service: Service) -> FastAPI:
     add_console(
         app,
         Console(
-            service.city, service.board, service.engine, service.clock, service.live, service.room, service.user_of
+            service.city,
+            service.board,
+            service.engine,
+            service.clock,
+            service.live,
+            service.room,
+            service.user_of,
+            service.user_now,
         ),
     )
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 import msgspec
 from uuid_utils import uuid7
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from grids.city import City
     from streams.outlets.board.sqlite import SqliteBoard
+    from streams.outlets.console.frame import Seat
     from streams.outlets.console.live import Live
     from streams.outlets.console.users import User
     from streams.outlets.measures.room import Room
@@ -55,7 +57,8 @@ class Engine(Protocol):
 class Console:
     """One city's console. `board` gives the calling thread's; `user_of` says who asks.
 
-    `kept` is what was worked out once for the pack, `lists` what was looked up a moment ago.
+    `user_now` says who a request of some time ago would come from now; without it, who it came from. `seats` are the
+    open pages. `kept` is what was worked out once for the pack, `lists` what was looked up a moment ago.
     """
 
     city: City
@@ -65,12 +68,18 @@ class Console:
     live: Live
     room: Room
     user_of: Callable[[Request], User]
+    user_now: Callable[[Request], User] | None = None
     kept: dict[str, Any] = field(default_factory=dict)
     lists: Lately = field(init=False)
+    seats: WeakKeyDictionary[Any, Seat] = field(default_factory=WeakKeyDictionary)
 
     def __post_init__(self) -> None:
         """Keep lists for a moment by the console's own clock."""
         self.lists = Lately(FRESH_S, self.clock)
+
+    def now_of(self, request: Request) -> User:
+        """Return who a request of some time ago would come from now."""
+        return (self.user_now or self.user_of)(request)
 
     async def act(
         self, case_no: str, choice: tuple[str, str], user: User, reason: str, payload: dict[str, Any]

@@ -31,6 +31,22 @@ const og = (() => {
     }
   });
 
+  /* Sessions. What somebody does in a page goes over its socket, so the session is told of it apart; a page whose
+     session is over is asked for anew, which shows where to sign in. */
+  let acted = false;
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { acted = true; }, { capture: true, passive: true });
+  setInterval(async () => {
+    if (!acted && (!window.socket || window.socket.connected)) return;
+    acted = false;
+    const answer = await fetch("/v1/session").catch(() => null);
+    if (answer && answer.status === 401) location.reload();
+  }, 30000);
+  async function signOut() {
+    const mine = await (await fetch("/v1/session")).json();
+    await fetch("/v1/session", { method: "DELETE", headers: { "X-CSRF-Token": mine.csrf || "" } });
+    location.href = "/login";
+  }
+
   /* Maps. Shapes come by level and place, are kept, and drawn on one canvas. */
   const kept = new Map();
   async function shapes(query) {
@@ -129,6 +145,7 @@ const og = (() => {
   async function tick() {
     try {
       const answer = await fetch("/console/state");
+      if (answer.status === 401) { location.reload(); return; }
       if (answer.ok) draw(await answer.json());
       if (wall.street) wall.grids = await (await fetch(`/console/load?street=${encodeURIComponent(wall.street)}`)).json();
     } catch (e) { document.body.dataset.trouble = String(e); }
@@ -186,5 +203,5 @@ const og = (() => {
     map.ogPoints = many.map((one) => L.circleMarker([one.lat, one.lng], { radius: one.r || 7, weight: 2, color: "#fff", fillColor: one.colour || "#a8201a", fillOpacity: 0.95 }).bindTooltip(esc(one.text)).addTo(map));
     if (zoom && many.length) map.setView([many[0].lat, many[0].lng], zoom, { animate: false });
   }
-  return { language, help, texts: (given) => Object.assign(texts, given), startWall, areaMap, overlay, points };
+  return { language, help, signOut, texts: (given) => Object.assign(texts, given), startWall, areaMap, overlay, points };
 })();
