@@ -21,6 +21,7 @@ from streams.inlets.gateway.keep import Keep, make_gateway
 from streams.inlets.gateway.measures import add_measures
 from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.console import Console, Live, add_console, at_console
+from streams.outlets.console.live import FEED
 from streams.outlets.delivery.deliverer import Deliverer, one_log
 from streams.outlets.measures.names import names_of
 from streams.outlets.measures.room import Room
@@ -160,6 +161,7 @@ class Service:
         board = SqliteBoard(host.store.path)
         self.metrics.restore(host.store.cases())
         self.live.restore(host.store.cases(), board.counters(), board.count("dead_letters"))
+        self.live.recall(board.latest(FEED), board.newest(limit=FEED), board.case)
         board.close()
         return host
 

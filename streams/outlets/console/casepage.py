@@ -115,8 +115,8 @@ class _Page:
             for one in self._file()["clocks"]
         )
         overdue = "".join(
-            f"<li>{escape(self._seat.of('unit', share['unit']))} · {escape(self._seat.state(share['stage']))} · "
-            f"{share['minutes']:.0f} {t('分钟', 'min')}{' · ' + t('申诉成立', 'excused') if share['excused'] else ''}</li>"
+            f"<li>{escape(t(*CLOCKS.get(share['clock'], (share['clock'],) * 2)))} · {escape(self._seat.of('unit', share['unit']))} · "
+            f"{escape(self._seat.state(share['stage']))} · {share['minutes']:,.0f} {t('分钟', 'min')}{' · ' + t('申诉成立', 'excused') if share['excused'] else ''}</li>"
             for share in self._file()["overdue"]
         )
         heads = (t("计时", "Clock"), t("单位", "Unit"), t("灯", "Light"), t("到期", "Due"), t("情况", "Stands"))

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from streams.outlets.console.frame import Seat
     from streams.records import Case
 
+MOST = 500
+"""Cases in the table at most, the newest."""
+
 
 def duty(console: Console, request: Request) -> None:
     """Draw the page for the filter in its address."""
@@ -31,7 +34,7 @@ def duty(console: Console, request: Request) -> None:
         if not open_to(seat, users.DUTY):
             return
         asked = {name: request.query_params.get(name, default) for name, default in Wanted()._asdict().items()}
-        with ui.tabs().props("dense align=left inline-label") as tabs:
+        with ui.tabs().props("dense align=left inline-label no-caps") as tabs:
             cases = ui.tab("cases", seat.t("案件", "Cases"))
             shift = ui.tab("shift", seat.t("交接班", "Handover"))
         shown = shift if request.query_params.get("tab") == "shift" else cases
@@ -128,10 +131,10 @@ class _Table:
             {"headerName": t("状态", "State"), "field": "state", "width": 105},
             {"headerName": t("灯", "Light"), "field": "light", "width": 92},
             {"headerName": t("到期", "Due"), "field": "due", "width": 150},
-            {"headerName": t("类别", "Category"), "field": "category", "width": 170},
+            {"headerName": t("类别", "Category"), "field": "category", "width": 170, "tooltipField": "category"},
             {"headerName": t("等级", "Severity"), "field": "severity", "width": 90},
-            {"headerName": t("单位", "Unit"), "field": "unit", "flex": 1, "minWidth": 190},
-            {"headerName": t("街道", "Street"), "field": "street", "width": 140},
+            {"headerName": t("单位", "Unit"), "field": "unit", "flex": 1, "minWidth": 190, "tooltipField": "unit"},
+            {"headerName": t("街道", "Street"), "field": "street", "width": 140, "tooltipField": "street"},
             {"headerName": t("开案", "Opened"), "field": "opened", "width": 150},
         ]
         return {
@@ -153,12 +156,16 @@ class _Table:
             self._shown = {row["no"] for row in rows}
             self._grid.options["rowData"] = rows
             self._grid.update()
-        self._count.text = seat.t(f"{len(rows)} 件", f"{len(rows)} cases")
+        self._count.text = (
+            seat.t(f"{len(rows)} 件", f"{len(rows)} cases")
+            if len(rows) < MOST
+            else seat.t(f"最新 {MOST} 件，更早的请筛选", f"the newest {MOST}; filter for older ones")
+        )
 
     def _rows(self) -> list[dict[str, str]]:
         """Look the cases up: for all who have the same desks, filter and language."""
         seat, console = self._seat, self._seat.console
-        found = find(console.board(), console.city.rules.calendar, seat.user, self._wanted, console.clock())
+        found = find(console.board(), console.city.rules.calendar, seat.user, self._wanted, console.clock(), MOST)
         return [self._row(one) for one in found]
 
     def _row(self, one: Found) -> dict[str, str]:

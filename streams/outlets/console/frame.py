@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -116,7 +117,7 @@ def frame(seat: Seat, page: str, title: str = "", *, dark: bool = False) -> Iter
     ui.dark_mode(dark)
     with ui.header(elevated=False).classes("og-header"):
         ui.html(f'<a class="og-skip" href="#main">{t("跳到内容", "Skip to content")}</a>', sanitize=False)
-        ui.label(name).classes("og-city")
+        ui.label(name).classes("og-city").props(f'title="{escape(name)}"')
         with ui.element("nav").props(f'aria-label="{t("导航", "Navigation")}"').classes("og-nav"):
             for number, (key, names) in enumerate(TITLES.items(), start=1):
                 if key in seat.user.pages:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from streams.outlets.console.frame import Seat
 
 _RANKED = 25
+LISTED = 1000
+"""Cases listed behind a figure at most."""
+
 _BY = {
     "desk": ("指挥中心", "Centre"),
     "street": ("街道", "Street"),
@@ -208,7 +211,9 @@ async def _cases(seat: Seat, request: Request) -> None:
     try:
         days = [date.fromisoformat(asked.get(name, "")) for name in ("from", "to")]
         asker = await asyncio.to_thread(console.room.soon)
-        found = await asyncio.to_thread(lambda: asker.cases(asked.get("measure", ""), days[0], days[1], where))
+        found = await asyncio.to_thread(
+            lambda: asker.cases(asked.get("measure", ""), days[0], days[1], where, LISTED)
+        )
     except ValueError as error:
         ui.label(str(error)).classes("og-empty")
         return
@@ -223,9 +228,16 @@ async def _cases(seat: Seat, request: Request) -> None:
     heads = (t("案号", "Case"), t("时刻", "Moment"), t("单位", "Unit"), t("分子", "Part"), t("分母", "Whole"))
     ui.html(
         f"<h2 class='og-h2'>{escape(t(one.zh, one.en))} · {escape(named)} · {days[0]} – {days[1] - timedelta(days=1)}</h2>"
-        f"<p class='og-dim'>{escape(one.formula)}<br>{escape(one.cohort)}<br>{t(f'{len(found)} 件，拖累指标的在前', f'{len(found)} cases, those that spoil it first')}</p>"
+        f"<p class='og-dim'>{escape(one.formula)}<br>{escape(one.cohort)}<br>{_listed(seat, len(found))}</p>"
         "<div class='og-card og-scroll' style='max-height:calc(100vh - 230px)'><table class='og-table'><thead><tr>"
         + "".join(f"<th{' class=n' if number > 2 else ''}>{head}</th>" for number, head in enumerate(heads))  # noqa: PLR2004 - numbers stand last
         + f"</tr></thead><tbody>{rows}</tbody></table></div>",
         sanitize=False,
     )
+
+
+def _listed(seat: Seat, count: int) -> str:
+    """Say how many cases are listed, and in which order."""
+    if count < LISTED:
+        return seat.t(f"{count:,} 件，拖累指标的在前", f"{count:,} cases, those that spoil it first")
+    return seat.t(f"只列 {count:,} 件，拖累指标的在前", f"only {count:,} cases are listed, those that spoil it first")

@@ -124,6 +124,19 @@ def test_a_page_taken_up_from_the_file_goes_on_like_one_that_was_never_closed(au
         assert getattr(restored, name) == getattr(steady, name), name
 
 
+def test_a_page_that_was_taken_up_shows_what_happened_last(auto):
+    auto.report("03-02 09:00", severity=2)
+    praise = auto.report("03-02 09:01", matter="PRAISE")
+    live = Live(auto.city.rules)
+    live.restore(auto.cases, {}, 0)
+    live.recall(auto.transitions, auto.alerts, auto.__getitem__)
+    state, steady = live.state(when("03-02 09:02")), state_of(auto, "03-02 09:02")
+    assert [line.verb for line in state.feed] == [line.verb for line in steady.feed]
+    assert praise not in [line.case_no for line in state.feed]
+    assert state.alerts == steady.alerts != []
+    assert (state.cases, state.closed) == (steady.cases, steady.closed)
+
+
 def test_a_merged_report_is_no_case_until_it_is_taken_apart_again(auto):
     auto.report("03-02 09:00", component_id="M-1", category="C-01-01")
     other = auto.report("03-02 09:01", component_id="M-1", category="C-01-01")
