@@ -214,7 +214,7 @@ def test_a_case_is_acted_on_and_the_page_follows(open_page, served):
 @pytest.mark.parametrize(
     ("lang", "label", "typed", "name", "do", "stands"),
     [
-        ("zh", "单位", "钟楼街道", "钟楼街道办事处", "确定", "派遣"),
+        ("zh", "单位", "钟楼街道办", "钟楼街道办事处", "确定", "派遣"),
         ("en", "Unit", "wharf office", "Wharf Office", "Do it", "Dispatched"),
     ],
 )
@@ -396,6 +396,7 @@ def test_pages_of_a_week_with_twenty_thousand_cases_load_within_two_seconds(open
         took.append(time.monotonic() - began)
     print(f"\n{path}: {', '.join(f'{one:.2f}' for one in took)} s")
     assert min(took) <= 2
+    assert took[0] <= 2 or path != "/measures", "measures are worked out before somebody asks"
 
 
 def test_three_thousand_shapes_are_drawn_within_two_seconds(open_page, week):

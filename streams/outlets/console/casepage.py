@@ -111,7 +111,7 @@ class _Page:
         rows = "".join(
             f"<tr><td class='w'>{escape(t(*CLOCKS.get(one['name'], (one['name'],) * 2)))}</td><td>{escape(self._seat.of('unit', one['unit']))}</td>"
             f"<td><span class='og-tag {one['light']}'>{escape(light_name(self._seat, one['light']))}</span></td>"
-            f"<td class='w'>{self._time(one.get('due'))}</td><td class='w'>{self._said(one)}</td></tr>"
+            f"<td class='w'>{self._time(one.get('due'))}</td><td>{self._said(one)}</td></tr>"
             for one in self._file()["clocks"]
         )
         overdue = "".join(

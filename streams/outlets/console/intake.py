@@ -76,7 +76,7 @@ class _Desk:
                         self._severity = (
                             ui.select({n: str(n) for n in (4, 3, 2, 1)}, value=4, label=t("等级", "Severity"))
                             .props("outlined dense")
-                            .style("min-width:90px")
+                            .style("min-width:112px")
                         )
                     self._text = (
                         ui.textarea(t("来电内容", "What the caller says"))

@@ -151,7 +151,7 @@ class Live:
         """Show the steps and alerts that came last before a host left off; they are counted already."""
         with self._lock:
             self._alerts.extend(alerts)
-            for step in steps:
+            for step in sorted(steps, key=lambda step: step.at):
                 case = case_of(step.case_no)
                 if case is not None and case.matter == "INCIDENT":
                     self._feed.append(self._line(step, case))

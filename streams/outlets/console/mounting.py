@@ -107,17 +107,19 @@ async def _make(console: Console, late: _Late, stack: AsyncExitStack) -> None:
     stack.callback(watching.cancel)
     late.inner = _Guarded(inner, console.city.rules.form.tiles)
     with suppress(MeasureError):  # nothing was reported yet
-        await asyncio.to_thread(console.room.asker)  # so that the first who looks does not wait
+        await asyncio.to_thread(console.room.ready)  # so that the first who looks does not wait
 
 
 def _pages(console: Console) -> FastAPI:
     """Import NiceGUI and build every page."""
     from nicegui import ui  # noqa: PLC0415 - takes a second; see above
 
-    from streams.outlets.console.pages import add_pages  # noqa: PLC0415 - imports NiceGUI
+    from streams.outlets.console.measurepage import usual  # noqa: PLC0415 - imports NiceGUI
+    from streams.outlets.console.pages import add_pages  # noqa: PLC0415
 
     inner = FastAPI(docs_url=None, openapi_url=None)
     add_pages(inner, console)
+    console.room.usual = usual
     ui.run_with(
         inner, title="onegrid", language="zh-CN", show_welcome_message=False, tailwind=False, reconnect_timeout=20.0,
         message_history_length=200, favicon="🔲",
