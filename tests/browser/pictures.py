@@ -1,7 +1,7 @@
 """Pictures of every page of the console: `python tests/browser/pictures.py DATA NOW OUT [NAME …]`.
 
 DATA is a folder that `onegrid demo --no-serve --data DATA` has filled, NOW the moment at which it is looked at. OUT
-gets `console-NAME.png` as docs/images has them, and in `all/` every page in both languages on its screen.
+gets `console-NAME.png` as docs/images has them, and a folder OUT/all every page in both languages on its screen.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def small(png: bytes) -> Image.Image:
 def main() -> None:
     """Serve, look, and write."""
     data, now, out, *names = sys.argv[1:]
-    (folder := Path(out)).joinpath("all").mkdir(parents=True, exist_ok=True)
+    (folder := Path(out)).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copytree(data, f"{scratch}/data")
         cache = Path(os.environ.get("ONEGRID_CACHE", f"{scratch}/cache"))
@@ -125,7 +125,7 @@ def _front(url: str) -> str:
 
 def _all(browser: Browser, url: str, folder: Path, given: dict[str, str], names: list[str]) -> None:
     for name in names:
-        for lang in ("zh", "en"):
+        for lang in ("zh", "en") if (folder / "all").is_dir() else ():
             screen = WALL if name == "wall" else TABLET
             png = take(browser, url, SHOTS[name], lang, screen, given)
             (folder / "all" / f"{name}-{lang}-{screen[0]}.png").write_bytes(png)
