@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from streams.hosts.sharing import Shared
 from streams.stages.desk.casebook import DeskState
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ def pieces(states: Iterable[DeskState]) -> Iterator[bytes]:
 def joined(chunks: Iterable[bytes]) -> list[DeskState]:
     """Return the states that were cut into pieces; msgspec.DecodeError or UnicodeDecodeError if one is none."""
     found: dict[str, DeskState] = {}
+    shared = Shared()
     for chunk in chunks:
         part = _decoder.decode(chunk)
+        shared.cases(part.cases)
         state = found.setdefault(part.desk, part)
         if state is not part:
             for name in DeskState.__struct_fields__:

@@ -172,14 +172,17 @@ class Accounts:
             )
         return token, session
 
-    def session(self, token: str) -> Session | None:
-        """Return the session of a token; None if it is over, or its account is disabled."""
+    def session(self, token: str, *, asks: bool = True) -> Session | None:
+        """Return the session of a token; None if it is over, or its account is disabled.
+
+        Whoever `asks` has not been idle; to look whether a session still lasts is no asking.
+        """
         now, name = self._now(), secrets.digest(token)
         with self._lock:
             row = self._db.execute("SELECT name, csrf, made, seen FROM sessions WHERE token = ?", (name,)).fetchone()
             if row is None or row[2] < now - SESSION_S or row[3] < now - IDLE_S:
                 return None
-            if row[3] < now - _TOUCH_S:
+            if asks and row[3] < now - _TOUCH_S:
                 self._db.execute("UPDATE sessions SET seen = ? WHERE token = ?", (now, name))
         holder = self._row("account", row[0])
         return None if holder is None or holder[2] else Session(_principal(holder[1]), row[1])

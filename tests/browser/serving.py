@@ -1,6 +1,7 @@
 """A whole service in a process of its own, for browsers: `python serving.py CITY DATA NOW`.
 
-It tells its address as one line. Its clock begins at NOW; who looks is whom the header X-Test-User names, else LOCAL.
+It tells its address as one line. Its clock begins at NOW; who looks is whom the header X-Test-User names, else
+whoever has signed in, else whoever is on this machine.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from grids.city import open_city
 from streams.hosts.embedded.service import Service, bind
-from streams.outlets.console import LOCAL, User
+from streams.identity.current import maybe_user_of
+from streams.outlets.console import User, at_console
 
 USERS = {
     "reader": User("reader", roles=frozenset(), pages=("wall", "duty", "measures")),
@@ -30,7 +32,7 @@ def main() -> None:
         open_city(city, Path(cache) if cache else None),
         data,
         clock=lambda: now + timedelta(seconds=time.monotonic() - begun),
-        user_of=lambda request: USERS.get(request.headers.get("x-test-user", ""), LOCAL),
+        user_of=lambda request: USERS.get(request.headers.get("x-test-user", ""), at_console(maybe_user_of(request))),
     )
     bound = bind(0)
     service.start()

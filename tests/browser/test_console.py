@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -15,79 +12,19 @@ from pathlib import Path
 import httpx
 import pytest
 from packs import STREETS, point, write_pack
-from playwright.sync_api import expect, sync_playwright
-from scenes import when
+from playwright.sync_api import expect
 
 from grids.city import demo_pack, open_city
+from tests.browser.served import NOW, Served
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run"]  # fmt: skip
-SERVING = Path(__file__).with_name("serving.py")
-NOW = when("03-02 09:00")
 PAGES = ("/", "/intake", "/duty", "/duty?tab=shift", "/duties", "/grid", "/measures", "/quality")
 KEYS = re.compile(
     r"\b(ON_TIME|WORK_HOUR|WORK_DAY|URGENT_HOUR|NATURAL_DAY|GRID_WORKER|HOTLINE|DISPATCHED|REPORTED|ACCEPTED|FILED|"
     r"SIGNED|HANDLING|HANDLED|CHECKING|GREEN|YELLOW|RED|POINT|SNAP|undefined|None|null|NaN)\b|\{\w*\}"
 )
 """What no page may show: codes for which there are words, and what should have been filled in."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not Path(CHROMIUM).exists():
-        reason = "no chromium on this machine"
-        (pytest.fail if "chromium" in os.environ.get("ONEGRID_REQUIRE", "") else pytest.skip)(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Served:
-    """A service in a process of its own."""
-
-    def __init__(self, city: Path, data: Path, now, cache: Path | None = None) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        environment |= {"ONEGRID_CACHE": str(cache)} if cache else {}
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVING), str(city), str(data), now.isoformat()],
-            stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-        self.url = self.process.stdout.readline().strip()
-        assert self.url, "the service did not start"
-        until = time.monotonic() + 60
-        while "og-main" not in self._front():
-            assert time.monotonic() < until, "no console after 60 s"
-            time.sleep(0.2)
-
-    def _front(self) -> str:
-        """The front page; empty while nobody listens."""
-        try:
-            return httpx.get(self.url).text
-        except httpx.TransportError:
-            return ""
-
-    def report(self, number: str, street: str = STREETS[0], **fields) -> None:
-        lon, lat = point(street)
-        body = {
-            "system": "browser", "system_no": number, "channel": "GRID_WORKER", "reported_at": NOW.isoformat(),
-            "scheme": "city", "category": "E-01-10", "lon": lon, "lat": lat, "text": "路边垃圾 <b>litter</b>",
-        }  # fmt: skip
-        assert httpx.post(f"{self.url}/v1/reports", json={**body, **fields}).status_code == 202
-
-    def settled(self, count: int) -> list[dict]:
-        until = time.monotonic() + 10
-        while len(found := httpx.get(f"{self.url}/v1/cases?limit=100").json()["items"]) < count:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        return found
-
-    def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +68,7 @@ def open_page(browser, served):
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_shows_no_key_has_no_error_and_asks_no_other_address(open_page, served, path, lang):
     page = open_page(path, lang=lang)
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(1500)
     text = page.locator("body").inner_text()
     assert page.errors == []
     assert [asked for asked in page.asked if not asked.startswith((served.url, "data:", "blob:"))] == []
@@ -142,13 +79,13 @@ def test_a_page_shows_no_key_has_no_error_and_asks_no_other_address(open_page, s
         assert not [one for one in heads if re.search(r"[\u4e00-\u9fff]", one) and one != "中文"], heads
 
 
-CONTRAST = """() => {
+CONTRAST = """(root) => {
   const lum = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
     return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
   const parse = (s) => { const m = s.match(/[\\d.]+/g).map(Number); if (s.startsWith("color(")) for (const i of [0, 1, 2]) m[i] *= 255; return { c: m.slice(0, 3), a: m.length > 3 ? m[3] : 1 }; };
   const over = (top, below) => top.c.map((v, i) => v * top.a + below[i] * (1 - top.a));
   const found = [];
-  for (const el of document.querySelectorAll("#main *, header *")) {
+  for (const el of document.querySelectorAll(root)) {
     if (![...el.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) continue;
     const box = el.getBoundingClientRect(), style = getComputedStyle(el);
     if (!box.width || !box.height || style.visibility === "hidden" || el.closest(".leaflet-container, canvas, .q-field--disabled")) continue;
@@ -175,19 +112,37 @@ OVERLAP = """() => {
 }"""
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_text_stands_out_from_its_ground_and_nothing_overlaps(open_page, path):
-    page = open_page(path)
-    page.wait_for_timeout(2500)
-    assert page.evaluate(CONTRAST) == []
-    assert page.evaluate(OVERLAP) == []
+SCREENS = ((1920, 1080), (1440, 900), (1024, 768), (768, 1024))
+"""A wall, a desk, a tablet both ways."""
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_on_a_tablet_nothing_is_wider_than_the_screen(open_page, path):
-    page = open_page(path, size=(768, 1024))
-    page.wait_for_timeout(1500)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 768
+def faults(page, root="#main *, header *"):
+    """What is poor about a page on any screen: texts that don't stand out, cards that overlap, a page too wide."""
+    found = []
+    for width, height in SCREENS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(250)
+        found += [(width, *one) for one in page.evaluate(CONTRAST, root) + page.evaluate(OVERLAP)]
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        found += [(width, "wide", wide)] if wide > width else []
+    return found
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("path", [*PAGES, "/case/"])
+def test_text_stands_out_from_its_ground_and_nothing_overlaps_on_any_screen(open_page, served, path, lang):
+    page = open_page(path + served.settled(1)[0]["case_no"] if path == "/case/" else path, lang=lang)
+    page.wait_for_timeout(1200)
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_papers_and_the_page_for_signing_in_are_legible_on_any_screen(open_page, served, lang):
+    number = served.settled(1)[0]["case_no"]
+    page = open_page("/quality", lang=lang)
+    for path in (f"/print/order/{number}", f"/print/case/{number}", "/print/handover", "/login"):
+        page.goto(served.url + path)
+        assert faults(page, "body *") == [], path
 
 
 def test_a_new_report_is_on_the_wall_within_two_seconds(open_page, served):
@@ -254,6 +209,46 @@ def test_a_case_is_acted_on_and_the_page_follows(open_page, served):
     page.locator('[data-verb="FORCE_CLOSE"]').click()
     page.get_by_role("button", name="确定").click()
     expect(page.locator(".q-notification").last).to_contain_text("请填写带 * 的各项")
+
+
+@pytest.mark.parametrize(
+    ("lang", "label", "typed", "name", "do", "stands"),
+    [
+        ("zh", "单位", "钟楼街道办", "钟楼街道办事处", "确定", "派遣"),
+        ("en", "Unit", "wharf office", "Wharf Office", "Do it", "Dispatched"),
+    ],
+)
+def test_who_is_to_do_it_is_chosen_by_name_with_the_keyboard(open_page, served, lang, label, typed, name, do, stands):
+    lon, lat = point(STREETS[2], 2)
+    served.report(f"U-{lang}-{time.monotonic()}", lon=lon, lat=lat + (0.001 if lang == "en" else 0))
+    page = open_page("/duty?desk=990102&state=DISPATCHED", lang=lang)
+    page.locator(".ag-pinned-left-cols-container a").first.click()
+    page.locator('[data-verb="REDISPATCH"]').click()
+    field = page.get_by_label(f"{label} *")
+    field.fill(typed)
+    expect(page.get_by_role("option")).to_have_count(1)
+    expect(page.get_by_role("option")).to_contain_text(name)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value(re.compile(name))
+    page.get_by_role("button", name=do, exact=True).click()
+    expect(page.locator(".q-notification").first).to_contain_text(re.compile("已完成|done"), timeout=8000)
+    expect(page.locator("#main")).to_contain_text(name, timeout=5000)
+    expect(page.locator("#main")).to_contain_text(stands)
+
+
+def test_a_category_and_a_centre_are_chosen_by_name(open_page, served):
+    served.report(f"K-{time.monotonic()}", lon=point(STREETS[2])[0], lat=point(STREETS[2])[1] - 0.001)
+    page = open_page("/duty?desk=990102&state=DISPATCHED")
+    page.locator(".ag-pinned-left-cols-container a").first.click()
+    for verb, label, count in (("RECLASSIFY", "类别", 5), ("TRANSFER", "接收中心", 3)):
+        page.locator(f'[data-verb="{verb}"]').click()
+        page.get_by_label(f"{label} *").click()
+        expect(page.get_by_role("option")).to_have_count(count)
+        assert all(re.search(r"[\u4e00-\u9fff]", one) for one in page.get_by_role("option").all_inner_texts())
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="取消").click()
+        expect(page.locator(".q-dialog")).to_have_count(0)
 
 
 def test_many_cases_are_acted_on_together(open_page, served):
@@ -401,6 +396,7 @@ def test_pages_of_a_week_with_twenty_thousand_cases_load_within_two_seconds(open
         took.append(time.monotonic() - began)
     print(f"\n{path}: {', '.join(f'{one:.2f}' for one in took)} s")
     assert min(took) <= 2
+    assert took[0] <= 2 or path != "/measures", "measures are worked out before somebody asks"
 
 
 def test_three_thousand_shapes_are_drawn_within_two_seconds(open_page, week):

@@ -9,16 +9,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
+from starlette.requests import Request
 
 from streams.hosts.embedded.engine import Engine, wall_clock
 from streams.hosts.embedded.host import EmbeddedHost
 from streams.hosts.embedded.memory import settle
-from streams.identity.current import maybe_user_of
+from streams.identity.current import maybe_user_of, set_user
 from streams.identity.retention import expired
+from streams.inlets.gateway.guard import standing
 from streams.inlets.gateway.keep import Keep, make_gateway
 from streams.inlets.gateway.measures import add_measures
 from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.console import Console, Live, add_console, at_console
+from streams.outlets.console.live import FEED
 from streams.outlets.delivery.deliverer import Deliverer, one_log
 from streams.outlets.measures.names import names_of
 from streams.outlets.measures.room import Room
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from fastapi import FastAPI
-    from starlette.requests import Request
 
     from grids.city import City
     from grids.telling import Way
@@ -128,6 +130,13 @@ class Service:
             board = self._boards.board = SqliteBoard(self._path)
         return board
 
+    def user_now(self, request: Request) -> User:
+        """Return who a request that came some time ago would come from now."""
+        assert self.keep is not None
+        scope = dict(request.scope)
+        set_user(scope, standing(self.keep.accounts, scope))
+        return self.user_of(Request(scope))
+
     def serve(self, bound: socket.socket) -> None:
         """Answer on a bound socket until the process is told to stop (SIGINT or SIGTERM); then return."""
         how = self.how
@@ -152,6 +161,7 @@ class Service:
         board = SqliteBoard(host.store.path)
         self.metrics.restore(host.store.cases())
         self.live.restore(host.store.cases(), board.counters(), board.count("dead_letters"))
+        self.live.recall(board.latest(FEED), board.newest(limit=FEED), board.case)
         board.close()
         return host
 
@@ -223,7 +233,14 @@ def make_service_app(service: Service) -> FastAPI:
     add_console(
         app,
         Console(
-            service.city, service.board, service.engine, service.clock, service.live, service.room, service.user_of
+            service.city,
+            service.board,
+            service.engine,
+            service.clock,
+            service.live,
+            service.room,
+            service.user_of,
+            service.user_now,
         ),
     )
     return app

@@ -88,6 +88,22 @@ class Guard:
         return _signed_in(scope, headers, session) if session else _nobody(scope, headers)
 
 
+def standing(accounts: Accounts, scope: Scope) -> Principal | None:
+    """Return who a call that was let in before would come from now.
+
+    None once the session is over, or the account or key disabled. A socket is let in once; whoever keeps it open
+    asks this. It is no sign of life of the session.
+    """
+    if not accounts.configured:
+        return LOCAL
+    headers = dict(scope["headers"])
+    if key := _key_of(headers, scope):
+        return accounts.by_key(key)
+    token = _cookie(headers)
+    session = accounts.session(token, asks=False) if token else None
+    return session.principal if session else None
+
+
 def _signed_in(scope: Scope, headers: dict[bytes, bytes], session: Session) -> Found | Refused:
     """Let whoever has signed in through, unless another origin's page is behind it."""
     if scope["type"] == "websocket" or scope["path"].startswith(_CONSOLE):  # it sends no header of ours

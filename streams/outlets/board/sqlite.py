@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _case = msgspec.json.Decoder(Case)
 
+_LOOKED_BACK = 100
+"""Records of the log in which the latest transitions are looked for, at most."""
+
 
 class SqliteBoard:
     """The board over an embedded host's file: every call sees whole transactions only. Not for two threads."""
@@ -61,6 +64,18 @@ class SqliteBoard:
             if not isinstance(record, Claim):
                 found += [step for step in record.effects.transitions if step.case_no == case_no]
         return found
+
+    def latest(self, limit: int) -> list[Transition]:
+        """List the transitions that were taken last, at most so many, the newest last."""
+        found: list[Transition] = []
+        rows = self.db.execute('SELECT "offset" FROM effects ORDER BY "offset" DESC LIMIT ?', (_LOOKED_BACK,))
+        for (offset,) in rows:
+            record = self.log.at(offset)
+            if not isinstance(record, Claim):
+                found[:0] = record.effects.transitions
+            if len(found) >= limit:
+                break
+        return found[-limit:]
 
     def alerts(self, *, after: str = "", limit: int = 100, desk: str = "") -> list[Alert]:
         """List alerts in the order of their ids, behind `after`, of one desk if it is given."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
+from streams.outlets.console.fields import ask_for, value_of
 from streams.outlets.console.users import Choice, choices
 
 if TYPE_CHECKING:
@@ -13,22 +14,6 @@ if TYPE_CHECKING:
 
     from streams.outlets.console.frame import Seat
     from streams.records import Case
-
-FIELDS = {
-    "unit": ("单位代码", "Unit code"), "team": ("班组", "Team"), "evidence": ("证据（文件名，逗号分隔）", "Evidence (file names, commas)"),
-    "relies_on": ("所依据的职责行", "Duty row it relies on"), "scope_type": ("裁定范围", "Scope of the ruling"),
-    "until": ("截止日期 2026-03-20", "Until, as 2026-03-20"), "text": ("补充内容", "Text"), "category": ("类别代码", "Category code"),
-    "desk": ("接收中心代码", "Code of the other desk"), "master": ("主案案号", "Number of the master case"), "case": ("另一案号", "The other case"),
-    "reached": ("是否接通", "Reached"), "responded": ("是否响应", "Responded"), "solved": ("是否解决", "Solved"),
-    "satisfied": ("是否满意", "Satisfied"), "request": ("答复哪项申请", "Which request"), "lon": ("经度", "Longitude"), "lat": ("纬度", "Latitude"),
-}  # fmt: skip
-"""What the fields of an action's payload are called."""
-
-_SAID = ("yes", "no", "unreached")
-_CHOSEN: dict[str, tuple[str, ...]] = {
-    "scope_type": ("CITY", "DISTRICT", "STREET", "COMMUNITY", "CELL", "ZONE"), "reached": ("yes", "no"),
-    "responded": _SAID, "solved": _SAID, "satisfied": _SAID, "request": ("EXTENSION", "SUSPENSION", "APPEAL"),
-}  # fmt: skip
 
 
 async def act_dialog(seat: Seat, cases: Sequence[Case], verb: str) -> bool:
@@ -66,7 +51,6 @@ async def act_dialog(seat: Seat, cases: Sequence[Case], verb: str) -> bool:
 async def _ask(seat: Seat, cases: Sequence[Case], choice: Choice) -> tuple[str, dict[str, Any]] | None:
     """Let somebody fill in what the verb needs; None if they think better of it."""
     t = seat.t
-    fields: dict[str, ui.input | ui.select] = {}
     with ui.dialog() as dialog, ui.card().style("min-width:min(460px, 92vw)"):
         count = t(f"{len(cases)} 件案件", f"{len(cases)} cases") if len(cases) > 1 else cases[0].case_no
         ui.label(f"{seat.verb(choice.verb)} · {count}").style("font-weight:700;font-size:16px")
@@ -76,16 +60,8 @@ async def _ask(seat: Seat, cases: Sequence[Case], choice: Choice) -> tuple[str, 
             .props("outlined autogrow autofocus")
             .classes("w-full")
         )
-        for name in choice.payload:
-            label = t(*FIELDS.get(name, (name, name))) + " *"
-            if name in _CHOSEN:
-                fields[name] = ui.select({one: one for one in _CHOSEN[name]}, label=label).props("outlined dense")
-            else:
-                fields[name] = ui.input(label).props("outlined dense")
-            fields[name].classes("w-full")
-        if choice.verb == "RELOCATE":
-            for name in ("lon", "lat"):
-                fields[name] = ui.input(t(*FIELDS[name]) + " *").props("outlined dense").classes("w-full")
+        places = ("lon", "lat") if choice.verb == "RELOCATE" else ()
+        fields = {name: ask_for(seat, cases, name) for name in (*choice.payload, *places)}
         with ui.row().classes("w-full justify-end"):
             ui.button(t("取消", "Cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
             ui.button(t("确定", "Do it"), on_click=lambda: dialog.submit("yes")).props("unelevated no-caps")
@@ -94,16 +70,5 @@ async def _ask(seat: Seat, cases: Sequence[Case], choice: Choice) -> tuple[str, 
         if (choice.reason and not (reason.value or "").strip()) or missing:
             ui.notify(t("请填写带 * 的各项", "Fill in what is marked with *"), type="warning")
             continue
-        return (reason.value or "").strip(), {name: _value(name, field.value) for name, field in fields.items()}
+        return (reason.value or "").strip(), {name: value_of(name, field.value) for name, field in fields.items()}
     return None
-
-
-def _value(name: str, text: Any) -> Any:
-    if name == "evidence":
-        return [part.strip() for part in str(text).split(",") if part.strip()]
-    if name in ("lon", "lat"):
-        try:
-            return float(text)
-        except ValueError:
-            return str(text)
-    return str(text).strip()

@@ -111,12 +111,12 @@ class _Page:
         rows = "".join(
             f"<tr><td class='w'>{escape(t(*CLOCKS.get(one['name'], (one['name'],) * 2)))}</td><td>{escape(self._seat.of('unit', one['unit']))}</td>"
             f"<td><span class='og-tag {one['light']}'>{escape(light_name(self._seat, one['light']))}</span></td>"
-            f"<td class='w'>{self._time(one.get('due'))}</td><td class='w'>{self._said(one)}</td></tr>"
+            f"<td class='w'>{self._time(one.get('due'))}</td><td>{self._said(one)}</td></tr>"
             for one in self._file()["clocks"]
         )
         overdue = "".join(
-            f"<li>{escape(self._seat.of('unit', share['unit']))} · {escape(self._seat.state(share['stage']))} · "
-            f"{share['minutes']:.0f} {t('分钟', 'min')}{' · ' + t('申诉成立', 'excused') if share['excused'] else ''}</li>"
+            f"<li>{escape(t(*CLOCKS.get(share['clock'], (share['clock'],) * 2)))} · {escape(self._seat.of('unit', share['unit']))} · "
+            f"{escape(self._seat.state(share['stage']))} · {share['minutes']:,.0f} {t('分钟', 'min')}{' · ' + t('申诉成立', 'excused') if share['excused'] else ''}</li>"
             for share in self._file()["overdue"]
         )
         heads = (t("计时", "Clock"), t("单位", "Unit"), t("灯", "Light"), t("到期", "Due"), t("情况", "Stands"))

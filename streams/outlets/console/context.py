@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 import msgspec
 from uuid_utils import uuid7
 
 from streams.inlets.lines import accept_line
+from streams.outlets.console.lately import Lately
 from streams.records import Action, Case, DeadLetter
 from streams.stages.acceptance import Refusal
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from grids.city import City
     from streams.outlets.board.sqlite import SqliteBoard
+    from streams.outlets.console.frame import Seat
     from streams.outlets.console.live import Live
     from streams.outlets.console.users import User
     from streams.outlets.measures.room import Room
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 _PATIENCE_S, _STEP_S = 3.0, 0.05
 """How long somebody waits to see what came of an action."""
+
+FRESH_S = 2.5
+"""Seconds for which a list of cases is shown to others who look at the same: they look every five."""
 
 _case = msgspec.json.Decoder(Case)
 _letter = msgspec.json.Decoder(DeadLetter)
@@ -49,7 +55,11 @@ class Engine(Protocol):
 
 @dataclass
 class Console:
-    """One city's console. `board` gives the calling thread's; `user_of` says who asks."""
+    """One city's console. `board` gives the calling thread's; `user_of` says who asks.
+
+    `user_now` says who a request of some time ago would come from now; without it, who it came from. `seats` are the
+    open pages. `kept` is what was worked out once for the pack, `lists` what was looked up a moment ago.
+    """
 
     city: City
     board: Callable[[], SqliteBoard]
@@ -58,7 +68,18 @@ class Console:
     live: Live
     room: Room
     user_of: Callable[[Request], User]
+    user_now: Callable[[Request], User] | None = None
     kept: dict[str, Any] = field(default_factory=dict)
+    lists: Lately = field(init=False)
+    seats: WeakKeyDictionary[Any, Seat] = field(default_factory=WeakKeyDictionary)
+
+    def __post_init__(self) -> None:
+        """Keep lists for a moment by the console's own clock."""
+        self.lists = Lately(FRESH_S, self.clock)
+
+    def now_of(self, request: Request) -> User:
+        """Return who a request of some time ago would come from now."""
+        return (self.user_now or self.user_of)(request)
 
     async def act(
         self, case_no: str, choice: tuple[str, str], user: User, reason: str, payload: dict[str, Any]

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from streams.outlets.console.context import Console
     from streams.outlets.console.frame import Seat
+    from streams.records import Case
+
+MOST = 500
+"""Cases in the table at most, the newest."""
 
 
 def duty(console: Console, request: Request) -> None:
@@ -30,7 +34,7 @@ def duty(console: Console, request: Request) -> None:
         if not open_to(seat, users.DUTY):
             return
         asked = {name: request.query_params.get(name, default) for name, default in Wanted()._asdict().items()}
-        with ui.tabs().props("dense align=left inline-label") as tabs:
+        with ui.tabs().props("dense align=left inline-label no-caps") as tabs:
             cases = ui.tab("cases", seat.t("案件", "Cases"))
             shift = ui.tab("shift", seat.t("交接班", "Handover"))
         shown = shift if request.query_params.get("tab") == "shift" else cases
@@ -55,7 +59,7 @@ class _Table:
     def __init__(self, seat: Seat, wanted: Wanted) -> None:
         self._seat, self._wanted = seat, wanted
         self._grid: ui.aggrid
-        self._found: dict[str, Found] = {}
+        self._shown: set[str] = set()
 
     def draw(self) -> None:
         """Draw filter, table and what can be done with the chosen."""
@@ -96,9 +100,9 @@ class _Table:
             ui.button(t("执行", "Do"), on_click=self._many).props("no-caps unelevated dense").style(
                 "padding:4px 14px"
             )
-            ui.button(t("刷新", "Refresh"), on_click=self._fill).props("no-caps outline dense").style(
-                "padding:4px 14px"
-            )
+            ui.button(t("刷新", "Refresh"), on_click=lambda: self._fill(anew=True)).props(
+                "no-caps outline dense"
+            ).style("padding:4px 14px")
             self._chosen = ui.label().classes("og-dim")
         self._grid = ui.aggrid(self._options(), html_columns=[1, 3]).style(
             "height:calc(100vh - 265px);min-height:320px"
@@ -127,10 +131,10 @@ class _Table:
             {"headerName": t("状态", "State"), "field": "state", "width": 105},
             {"headerName": t("灯", "Light"), "field": "light", "width": 92},
             {"headerName": t("到期", "Due"), "field": "due", "width": 150},
-            {"headerName": t("类别", "Category"), "field": "category", "width": 170},
+            {"headerName": t("类别", "Category"), "field": "category", "width": 170, "tooltipField": "category"},
             {"headerName": t("等级", "Severity"), "field": "severity", "width": 90},
-            {"headerName": t("单位", "Unit"), "field": "unit", "flex": 1, "minWidth": 190},
-            {"headerName": t("街道", "Street"), "field": "street", "width": 140},
+            {"headerName": t("单位", "Unit"), "field": "unit", "flex": 1, "minWidth": 190, "tooltipField": "unit"},
+            {"headerName": t("街道", "Street"), "field": "street", "width": 140, "tooltipField": "street"},
             {"headerName": t("开案", "Opened"), "field": "opened", "width": 150},
         ]
         return {
@@ -143,18 +147,26 @@ class _Table:
             "overlayNoRowsTemplate": t("没有符合条件的案件", "No case fits the filter"),
         }
 
-    async def _fill(self) -> None:
-        seat = self._seat
-        console = seat.console
-        found = await asyncio.to_thread(
-            lambda: find(console.board(), console.city.rules.calendar, seat.user, self._wanted, console.clock())
-        )
-        self._found = {one.case.case_no: one for one in found}
-        rows = [self._row(one) for one in found]
+    async def _fill(self, *, anew: bool = False) -> None:
+        """Show the cases as they are, or `anew` as they are this very moment."""
+        seat, lists = self._seat, self._seat.console.lists
+        key = (self._wanted, seat.user.desks, seat.zh)
+        rows = await asyncio.to_thread(lambda: lists.get(key, self._rows, anew=anew))
         if rows != self._grid.options["rowData"]:
+            self._shown = {row["no"] for row in rows}
             self._grid.options["rowData"] = rows
             self._grid.update()
-        self._count.text = seat.t(f"{len(rows)} 件", f"{len(rows)} cases")
+        self._count.text = (
+            seat.t(f"{len(rows)} 件", f"{len(rows)} cases")
+            if len(rows) < MOST
+            else seat.t(f"最新 {MOST} 件，更早的请筛选", f"the newest {MOST}; filter for older ones")
+        )
+
+    def _rows(self) -> list[dict[str, str]]:
+        """Look the cases up: for all who have the same desks, filter and language."""
+        seat, console = self._seat, self._seat.console
+        found = find(console.board(), console.city.rules.calendar, seat.user, self._wanted, console.clock(), MOST)
+        return [self._row(one) for one in found]
 
     def _row(self, one: Found) -> dict[str, str]:
         seat, case, zone = self._seat, one.case, self._seat.console.city.zone
@@ -175,25 +187,29 @@ class _Table:
 
     async def _select(self) -> None:
         """Offer what may be done to all that are chosen."""
-        chosen = await self._numbers()
+        chosen = await self._chosen_cases()
         seat, now = self._seat, self._seat.console.clock()
         common: set[str] | None = None
-        for number in chosen:
-            may = {one.verb for one in choices(seat.console.city.rules, self._found[number].case, seat.user, now)}
+        for case in chosen:
+            may = {one.verb for one in choices(seat.console.city.rules, case, seat.user, now)}
             common = may if common is None else common & may
         self._verb.set_options({verb: seat.verb(verb) for verb in sorted(common or ())}, value=None)
         self._chosen.text = seat.t(f"已选 {len(chosen)} 件", f"{len(chosen)} chosen") if chosen else ""
 
-    async def _numbers(self) -> list[str]:
-        return [row["no"] for row in await self._grid.get_selected_rows() if row["no"] in self._found]
+    async def _chosen_cases(self) -> list[Case]:
+        """Return the chosen cases as they are now: a browser may name only what it was shown."""
+        numbers = [row["no"] for row in await self._grid.get_selected_rows() if row["no"] in self._shown]
+        board = self._seat.console.board()
+        found = (board.case(number) for number in numbers)
+        return [case for case in found if case is not None and self._seat.user.sees(case.desk)]
 
     async def _many(self) -> None:
-        verb, chosen = self._verb.value, await self._numbers()
+        verb, chosen = self._verb.value, await self._chosen_cases()
         if not verb or not chosen:
             ui.notify(self._seat.t("请先选择案件和动作", "Choose cases and what to do first"))
             return
-        await act_dialog(self._seat, [self._found[number].case for number in chosen], str(verb))
-        await self._fill()
+        await act_dialog(self._seat, chosen, str(verb))
+        await self._fill(anew=True)
 
 
 _LIGHTS = (("红", "Red"), ("黄", "Yellow"), ("绿", "Green"))

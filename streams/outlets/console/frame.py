@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from nicegui import ui
 
+from streams.inlets.gateway.guard import COOKIE as COOKIE_OF_SESSION
 from streams.outlets.console import users
 
 if TYPE_CHECKING:
@@ -35,11 +37,12 @@ PATHS = {page: "/" if page == users.WALL else f"/{page}" for page in users.PAGES
 
 
 class Seat(NamedTuple):
-    """Somebody looking at a page: who, in which language."""
+    """Somebody looking at a page: who, in which language, and what they asked for it with."""
 
     console: Console
     user: User
     zh: bool
+    request: Request
 
     def t(self, zh: str, en: str) -> str:
         """Return a text in the language of who looks."""
@@ -96,13 +99,14 @@ def seat_of(console: Console, request: Request) -> Seat:
     said = request.query_params.get("lang") or request.cookies.get(COOKIE, "")
     first = console.city.rules.form.languages[0] if console.city.rules.form.languages else "zh"
     language = said if said in ("zh", "en") else first
-    return Seat(console, console.user_of(request), language != "en")
+    return Seat(console, console.user_of(request), language != "en", request)
 
 
 @contextmanager
 def frame(seat: Seat, page: str, title: str = "", *, dark: bool = False) -> Iterator[None]:
     """Draw the frame of a page and let its content be drawn inside; a page that isn't the user's says so."""
     t, form = seat.t, seat.console.city.rules.form
+    seat.console.seats[ui.context.client] = seat
     name = t(form.name_zh, form.name_en)
     ui.page_title(f"{title or t(*TITLES[page])} · {name}")
     ui.add_head_html('<link rel="stylesheet" href="/console/static/console.css">')
@@ -113,7 +117,7 @@ def frame(seat: Seat, page: str, title: str = "", *, dark: bool = False) -> Iter
     ui.dark_mode(dark)
     with ui.header(elevated=False).classes("og-header"):
         ui.html(f'<a class="og-skip" href="#main">{t("跳到内容", "Skip to content")}</a>', sanitize=False)
-        ui.label(name).classes("og-city")
+        ui.label(name).classes("og-city").props(f'title="{escape(name)}"')
         with ui.element("nav").props(f'aria-label="{t("导航", "Navigation")}"').classes("og-nav"):
             for number, (key, names) in enumerate(TITLES.items(), start=1):
                 if key in seat.user.pages:
@@ -121,10 +125,15 @@ def frame(seat: Seat, page: str, title: str = "", *, dark: bool = False) -> Iter
                     link.props(
                         f'data-key="{number}" title="Alt+{number}"' + (' aria-current="page"' if key == page else "")
                     )
-        ui.label(seat.user.name).classes("og-user").props(f'title="{t("当前用户", "Who you are")}"')
+        who = t("本机", "this machine") if seat.user == users.LOCAL else seat.user.name
+        ui.label(who).classes("og-user").props(f'title="{t("当前用户", "Who you are")}"')
         ui.button(t("English", "中文")).props('flat dense no-caps id="og-lang"').classes("og-button").on(
             "click", js_handler=f"() => og.language('{t('en', 'zh')}')"
         )
+        if COOKIE_OF_SESSION in seat.request.cookies:
+            ui.button(t("退出", "Sign out")).props('flat dense no-caps id="og-out"').classes("og-button").on(
+                "click", js_handler="() => og.signOut()"
+            )
         ui.button("?").props(f'flat dense aria-label="{t("快捷键", "Keys")}"').classes("og-button").on(
             "click", js_handler="() => og.help()"
         )

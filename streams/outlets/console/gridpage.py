@@ -48,7 +48,10 @@ class _Explorer:
             for desk in city.rules.places.desks.values()
             if desk.code in commanding
         }
-        nets = {"": t("不显示", "none")} | {net: t(f"{net} 旧网格", f"{net}, old") for net in city.cells.nets}
+        nets = {"": t("不显示", "none")} | {
+            net: t(f"{seat.of('net', net)} {net} 旧网格", f"{seat.of('net', net)} {net}, old")
+            for net in city.cells.nets
+        }
         with ui.element("div").classes("og-form og-card").style("margin-bottom:10px"):
             for name, label, options, value in (
                 ("level", t("层级", "Level"), {key: t(*names) for key, names in _LEVELS.items()}, self._level),
@@ -118,7 +121,7 @@ class _Explorer:
                 (t("区县", "District"), f"{seat.of('district', place.district)} {place.district}"),
                 (t("指挥中心", "Centre"), seat.of("desk", place.desk)),
                 (t("到边界", "To the border"), f"{border:.0f} m"),
-                *((t(f"{net} 旧网格", f"old {net}"), str(labels[net][index] or "–")) for net in city.cells.nets),
+                *((t(f"{seat.of('net', net)}旧网格", f"Old: {seat.of('net', net)}"), str(labels[net][index] or "–")) for net in city.cells.nets),
             ]  # fmt: skip
             ui.html(
                 "<table class='og-table'>"

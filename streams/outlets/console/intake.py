@@ -15,6 +15,7 @@ from grids.duties.readable import in_words
 from grids.duties.routing import ask
 from streams.outlets.console import users
 from streams.outlets.console.caselist import Wanted, find
+from streams.outlets.console.fields import category_options, searched
 from streams.outlets.console.frame import case_link, frame, open_to, seat_of
 from streams.outlets.console.users import choices
 from streams.outlets.console.wall import city_map
@@ -43,15 +44,7 @@ async def intake(console: Console, request: Request) -> None:
 
 def category_select(seat: Seat, value: str | None = None) -> ui.select:
     """Draw a searchable list of the city's leaves."""
-    catalogue = seat.console.city.rules.catalogue
-    options = {leaf: f"{leaf} {seat.of('category', leaf)}" for leaf in catalogue.leaves}
-    return (
-        ui.select(
-            options, value=value if value in options else None, label=seat.t("类别", "Category"), with_input=True
-        )
-        .props("outlined dense")
-        .classes("w-full")
-    )
+    return searched(category_options(seat), seat.t("类别", "Category"), value).classes("w-full")
 
 
 class _Desk:
@@ -83,7 +76,7 @@ class _Desk:
                         self._severity = (
                             ui.select({n: str(n) for n in (4, 3, 2, 1)}, value=4, label=t("等级", "Severity"))
                             .props("outlined dense")
-                            .style("min-width:90px")
+                            .style("min-width:112px")
                         )
                     self._text = (
                         ui.textarea(t("来电内容", "What the caller says"))

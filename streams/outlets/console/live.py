@@ -17,12 +17,14 @@ from streams.stages.desk.lifecycle import ENDS, MERGED
 from streams.stages.measures import deadline_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from grids.rules import Rules
     from streams.records import Case, Effects, Placement, Transition
 
-_FEED = 30
+FEED = 30
+"""Steps and alerts that the page shows."""
+
 _SAMPLES = 500
 _KEPT_HOURS = 200
 _SAME_S = 0.5
@@ -108,8 +110,8 @@ class Live:
         self._lock = threading.Lock()
         self._open: dict[str, _Open] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._feed: deque[FeedLine] = deque(maxlen=_FEED)
-        self._alerts: deque[Alert] = deque(maxlen=_FEED)
+        self._feed: deque[FeedLine] = deque(maxlen=FEED)
+        self._alerts: deque[Alert] = deque(maxlen=FEED)
         self._waiting = Waiting()
         self._dispatch: deque[float] = deque(maxlen=_SAMPLES)
         self._reported: dict[str, datetime] = {}
@@ -142,6 +144,17 @@ class Live:
                     self._end(case.case_no)
             self._counts["duplicates", ""] += _duplicates(counters)
             self._counts["dead", ""] += dead_letters
+
+    def recall(
+        self, steps: Iterable[Transition], alerts: Iterable[Alert], case_of: Callable[[str], Case | None]
+    ) -> None:
+        """Show the steps and alerts that came last before a host left off; they are counted already."""
+        with self._lock:
+            self._alerts.extend(alerts)
+            for step in sorted(steps, key=lambda step: step.at):
+                case = case_of(step.case_no)
+                if case is not None and case.matter == "INCIDENT":
+                    self._feed.append(self._line(step, case))
 
     def hear(self, effects: Effects) -> None:
         """Fold one batch in."""
@@ -258,7 +271,7 @@ class Live:
             if step.verb == "REOPEN" and clock.name == HANDLE and clock.unit == change.unit:
                 self._open[step.case_no] = self._open[step.case_no]._replace(in_time=not clock.overdue)
 
-    def _line(self, step: Transition, case: _Open) -> FeedLine:
+    def _line(self, step: Transition, case: _Open | Case) -> FeedLine:
         names = self._rules.form.states.get(step.to, {})
         units, catalogue = self._rules.units, self._rules.catalogue.categories
         category, unit = catalogue.get(("city", case.category)), units.by_code.get(case.unit)

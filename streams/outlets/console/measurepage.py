@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
     from streams.outlets.console.context import Console
     from streams.outlets.console.frame import Seat
+    from streams.outlets.measures.asking import Asker
 
 _RANKED = 25
+LISTED = 1000
+"""Cases listed behind a figure at most."""
+
 _BY = {
     "desk": ("指挥中心", "Centre"),
     "street": ("街道", "Street"),
@@ -39,6 +43,23 @@ _DAYS = {
     "31": ("三十一天", "31 days"),
     "92": ("九十二天", "92 days"),
 }
+
+
+_FIRST = ("on_time_handling_rate", "desk", "7")
+"""What is shown unless something else is asked for: measure, ranking, days."""
+
+
+def usual(asker: Asker) -> tuple[Question, ...]:
+    """Return what the page asks of new facts when it is opened."""
+    return _questions(asker, _FIRST[0], _FIRST[1], int(_FIRST[2]))
+
+
+def _questions(asker: Asker, measure: str, by: str, days: int) -> tuple[Question, Question, Question]:
+    """Return the questions behind the page: every measure of the city, one by day, and one by place."""
+    end = asker.facts.now.date() + timedelta(days=1)
+    start = end - timedelta(days=days)
+    trend = Question(end - timedelta(days=max(14, days)), end, (), "day", (measure,))
+    return Question(start, end), trend, Question(start, end, (by,), "", (measure,))
 
 
 async def measures_page(console: Console, request: Request) -> None:
@@ -64,21 +85,19 @@ async def _later(seat: Seat, draw: Callable[[], Awaitable[None]]) -> None:
 
 async def _draw(seat: Seat, request: Request) -> None:
     t, asked, room = seat.t, request.query_params, seat.console.room
-    measure = asked.get("measure", "") if asked.get("measure", "") in registry() else "on_time_handling_rate"
-    by = asked.get("by", "desk") if asked.get("by", "desk") in _BY else "desk"
-    days = asked.get("days", "7") if asked.get("days", "7") in _DAYS else "7"
+    measure = asked.get("measure", "") if asked.get("measure", "") in registry() else _FIRST[0]
+    by = asked.get("by", "") if asked.get("by", "") in _BY else _FIRST[1]
+    days = asked.get("days", "") if asked.get("days", "") in _DAYS else _FIRST[2]
     try:
         asker = await asyncio.to_thread(room.soon)
     except MeasureError as error:
         ui.label(str(error)).classes("og-empty")
         return
-    end = asker.facts.now.date() + timedelta(days=1)
-    start = end - timedelta(days=int(days))
-    figures = await asyncio.to_thread(lambda: with_published(room.folder, asker.ask(Question(start, end))))
-    trend = await asyncio.to_thread(
-        lambda: room.ask(Question(end - timedelta(days=max(14, int(days))), end, (), "day", (measure,)))
-    )
-    ranked = await asyncio.to_thread(lambda: asker.ask(Question(start, end, (by,), "", (measure,))))
+    shown, by_day, by_place = _questions(asker, measure, by, int(days))
+    start, end = shown.start, shown.end
+    figures = await asyncio.to_thread(lambda: with_published(room.folder, asker.ask(shown)))
+    trend = await asyncio.to_thread(lambda: with_published(room.folder, asker.ask(by_day)))
+    ranked = await asyncio.to_thread(lambda: asker.ask(by_place))
 
     def go(**changed: str) -> None:
         ui.navigate.to("/measures?" + urlencode({"measure": measure, "by": by, "days": days, **changed}))
@@ -133,8 +152,8 @@ def _table(seat: Seat, figures: list[Figure], chosen: str, days: str, by: str) -
             f"<td class='n og-dim'>{parts}</td></tr>"
         )
     heads = (
-        t("指标（点击看趋势）", "Measure (click for its trend)"),
-        t("值（点击看案件）", "Value (click for its cases)"),
+        t("指标（点击看趋势）", "Measure → its trend"),
+        t("值（点击看案件）", "Value → its cases"),
         t("分子 / 分母", "Parts"),
     )
     return (
@@ -208,7 +227,9 @@ async def _cases(seat: Seat, request: Request) -> None:
     try:
         days = [date.fromisoformat(asked.get(name, "")) for name in ("from", "to")]
         asker = await asyncio.to_thread(console.room.soon)
-        found = await asyncio.to_thread(lambda: asker.cases(asked.get("measure", ""), days[0], days[1], where))
+        found = await asyncio.to_thread(
+            lambda: asker.cases(asked.get("measure", ""), days[0], days[1], where, LISTED)
+        )
     except ValueError as error:
         ui.label(str(error)).classes("og-empty")
         return
@@ -223,9 +244,16 @@ async def _cases(seat: Seat, request: Request) -> None:
     heads = (t("案号", "Case"), t("时刻", "Moment"), t("单位", "Unit"), t("分子", "Part"), t("分母", "Whole"))
     ui.html(
         f"<h2 class='og-h2'>{escape(t(one.zh, one.en))} · {escape(named)} · {days[0]} – {days[1] - timedelta(days=1)}</h2>"
-        f"<p class='og-dim'>{escape(one.formula)}<br>{escape(one.cohort)}<br>{t(f'{len(found)} 件，拖累指标的在前', f'{len(found)} cases, those that spoil it first')}</p>"
+        f"<p class='og-dim'>{escape(one.formula)}<br>{escape(one.cohort)}<br>{_listed(seat, len(found))}</p>"
         "<div class='og-card og-scroll' style='max-height:calc(100vh - 230px)'><table class='og-table'><thead><tr>"
         + "".join(f"<th{' class=n' if number > 2 else ''}>{head}</th>" for number, head in enumerate(heads))  # noqa: PLR2004 - numbers stand last
         + f"</tr></thead><tbody>{rows}</tbody></table></div>",
         sanitize=False,
     )
+
+
+def _listed(seat: Seat, count: int) -> str:
+    """Say how many cases are listed, and in which order."""
+    if count < LISTED:
+        return seat.t(f"{count:,} 件，拖累指标的在前", f"{count:,} cases, those that spoil it first")
+    return seat.t(f"只列 {count:,} 件，拖累指标的在前", f"only {count:,} cases are listed, those that spoil it first")

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from streams.outlets.console.mapping import MapError, Maps
+from streams.outlets.console.users import PAGES, WALL
 from streams.outlets.measures.registry import MeasureError
 
 if TYPE_CHECKING:
@@ -37,25 +39,7 @@ _WAIT = """<!doctype html><html lang="zh"><meta charset="utf-8"><meta http-equiv
 
 def add_console(app: FastAPI, console: Console) -> None:
     """Add the console to an application. Its pages come once the application runs; its data are there at once."""
-    maps = Maps(console.city)
-
-    @app.get("/console/state", include_in_schema=False)
-    def get_state() -> Response:
-        return Response(console.live.encoded(console.clock()), media_type="application/json")
-
-    @app.get("/console/load", include_in_schema=False)
-    def get_load(street: str) -> dict[str, tuple[int, int]]:
-        return console.live.load(console.clock(), street)
-
-    @app.get("/console/shapes", include_in_schema=False)
-    def get_shapes(level: str, desk: str = "", street: str = "", net: str = "") -> Response:
-        try:
-            drawn = maps.shapes(level, desk=desk, street=street, net=net)
-        except MapError as error:
-            return Response(str(error), status_code=404, media_type="text/plain; charset=utf-8")
-        headers = {"Content-Encoding": "gzip", "Cache-Control": "max-age=300"}
-        return Response(drawn, media_type="application/json", headers=headers)
-
+    _add_data(app, console)
     app.mount("/console/static", StaticFiles(directory=_STATIC))
     late = _Late()
     before = app.router.lifespan_context
@@ -72,6 +56,43 @@ def add_console(app: FastAPI, console: Console) -> None:
     app.mount("/", late)
 
 
+def _add_data(app: FastAPI, console: Console) -> None:
+    """Add what the pages fetch by themselves; it is open to whoever such a page is open to."""
+    maps = Maps(console.city)
+
+    def refused(request: Request, *pages: str) -> Response | None:
+        """Return what whoever has none of the pages is told, that show what is asked for."""
+        if set(pages) & set(console.user_of(request).pages):
+            return None
+        text = "此页未向您开放 not open to you; expected an account that has the page"
+        return Response(text, status_code=403, media_type="text/plain; charset=utf-8")
+
+    @app.get("/console/state", include_in_schema=False)
+    def get_state(request: Request) -> Response:
+        if said := refused(request, WALL):
+            return said
+        return Response(console.live.encoded(console.clock()), media_type="application/json")
+
+    @app.get("/console/load", include_in_schema=False)
+    def get_load(street: str, request: Request) -> Response:
+        if said := refused(request, WALL):
+            return said
+        return Response(
+            msgspec.json.encode(console.live.load(console.clock(), street)), media_type="application/json"
+        )
+
+    @app.get("/console/shapes", include_in_schema=False)
+    def get_shapes(request: Request, level: str, desk: str = "", street: str = "", net: str = "") -> Response:
+        if said := refused(request, *PAGES):
+            return said
+        try:
+            drawn = maps.shapes(level, desk=desk, street=street, net=net)
+        except MapError as error:
+            return Response(str(error), status_code=404, media_type="text/plain; charset=utf-8")
+        headers = {"Content-Encoding": "gzip", "Cache-Control": "max-age=300"}
+        return Response(drawn, media_type="application/json", headers=headers)
+
+
 async def _make(console: Console, late: _Late, stack: AsyncExitStack) -> None:
     """Make the pages on a thread, start them, and let them be seen."""
     try:
@@ -80,19 +101,25 @@ async def _make(console: Console, late: _Late, stack: AsyncExitStack) -> None:
     except Exception as error:
         _log.exception("console failed", error=repr(error))
         raise
+    from streams.outlets.console.watching import watch  # noqa: PLC0415 - imports NiceGUI, which is there by now
+
+    watching = asyncio.create_task(watch(console))
+    stack.callback(watching.cancel)
     late.inner = _Guarded(inner, console.city.rules.form.tiles)
     with suppress(MeasureError):  # nothing was reported yet
-        await asyncio.to_thread(console.room.asker)  # so that the first who looks does not wait
+        await asyncio.to_thread(console.room.ready)  # so that the first who looks does not wait
 
 
 def _pages(console: Console) -> FastAPI:
     """Import NiceGUI and build every page."""
     from nicegui import ui  # noqa: PLC0415 - takes a second; see above
 
-    from streams.outlets.console.pages import add_pages  # noqa: PLC0415 - imports NiceGUI
+    from streams.outlets.console.measurepage import usual  # noqa: PLC0415 - imports NiceGUI
+    from streams.outlets.console.pages import add_pages  # noqa: PLC0415
 
     inner = FastAPI(docs_url=None, openapi_url=None)
     add_pages(inner, console)
+    console.room.usual = usual
     ui.run_with(
         inner, title="onegrid", language="zh-CN", show_welcome_message=False, tailwind=False, reconnect_timeout=20.0,
         message_history_length=200, favicon="🔲",

@@ -126,7 +126,7 @@ def _clocks(seat: Seat, case: Case, steps: list[Transition]) -> list[dict[str, s
         {
             "name": seat.t(*CLOCKS.get(one["name"], (one["name"],) * 2)), "unit": seat.of("unit", one["unit"]),
             "due": _time(seat, one.get("due")), "light": handover.light_name(seat, one["light"]),
-            "over": f"{overdue[one['name']]:.0f}" if one["light"] == RED and overdue.get(one["name"]) else "",
+            "over": f"{overdue[one['name']]:,.0f}" if one["light"] == RED and overdue.get(one["name"]) else "",
         }
         for one in shown["clocks"]
     ]  # fmt: skip
@@ -144,7 +144,8 @@ def _step(seat: Seat, step: Transition) -> dict[str, str]:
 
 
 def _line(seat: Seat, one: Any) -> tuple[str, ...]:
-    due = _time(seat, one.clock.due) if one.clock else ""
+    zone = seat.console.city.zone
+    due = one.clock.due.astimezone(zone).strftime("%m-%d %H:%M") if one.clock and one.clock.due else ""
     unit = seat.of("unit", one.case.unit) if one.case.unit else ""
     return (
         one.case.case_no, seat.state(one.case.state), handover.light_name(seat, one.light), due,

@@ -140,9 +140,13 @@ class Maker:
         return Facts(
             self._table([row.case for row in many], CASES),
             self._table([clock for row in many for clock in row.clocks], CLOCKS),
-            now.astimezone(self._zone).replace(tzinfo=None),
+            self.local(now),
             position,
         )
+
+    def local(self, now: datetime) -> datetime:
+        """Return a moment in the city's hours, without an offset."""
+        return now.astimezone(self._zone).replace(tzinfo=None)
 
     def _table(self, rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
         columns = zip(*rows, strict=True) if rows else ([] for _ in schema)

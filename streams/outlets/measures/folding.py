@@ -5,28 +5,32 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from streams.ledger.fold import counted
 from streams.ledger.records import EffectsRecord
-from streams.outlets.measures.facts import Facts, Maker
+from streams.outlets.measures.facts import CASES, CLOCKS, Facts, Maker
 from streams.outlets.measures.names import KEY, Names
 from streams.outlets.measures.registry import MeasureError
 from streams.records import Case
 from streams.stages.desk.casebook import apply
-from streams.stages.desk.lifecycle import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from streams.outlets.board.sqlite import SqliteBoard
-    from streams.outlets.measures.facts import Row
     from streams.records import Effects
 
 _case = msgspec.json.Decoder(Case)
+
+_PART = 1000
+"""Cases that are worked out together."""
 
 _LAST = 64
 """Records at the log's end among which its time is looked for: desks' times differ by less than that."""
@@ -78,12 +82,14 @@ def facts_at(board: SqliteBoard, names: Names, position: int | None = None) -> F
 
 
 class Keeper:
-    """Keeps the facts of a file that goes on: only cases that changed, or are open, are worked out anew."""
+    """Keeps the facts of a file that goes on: only cases that changed, or are open, are worked out anew.
+
+    They are kept as the tables that they are given away as: as rows they would take five times the memory.
+    """
 
     def __init__(self, names: Names) -> None:
         self._maker = Maker(names)
-        self._rows: dict[str, Row] = {}
-        self._open: set[str] = set()
+        self._cases, self._clocks = CASES.empty_table(), CLOCKS.empty_table()
         self._position = 0
 
     def facts(self, board: SqliteBoard) -> Facts:
@@ -93,19 +99,30 @@ class Keeper:
         try:
             position = board.log.last()
             now = _time_of(board, position)
-            if self._rows:
-                changed = {row[0] for row in db.execute(_CHANGED, (self._position,))} | self._open
-                bodies = [db.execute(_ONE, (no,)).fetchone()[0] for no in changed]
-            else:
-                bodies = [body for (body,) in db.execute("SELECT body FROM cases")]
-            for body in bodies:
-                case = _case.decode(body)
-                self._rows[case.case_no] = self._maker.row(case, now)
-                (self._open.add if case.state in OPEN else self._open.discard)(case.case_no)
+            cases, clocks = self._cases, self._clocks
+            bodies: Iterable[tuple[bytes]] = db.execute("SELECT body FROM cases")
+            if cases.num_rows:
+                changed = {row[0] for row in db.execute(_CHANGED, (self._position,))}
+                changed.update(cases.filter(pc.field("is_open"))["case_no"].to_pylist())
+                bodies = (db.execute(_ONE, (number,)).fetchone() for number in sorted(changed))
+                same = ~pc.field("case_no").isin(pa.array(changed, pa.string()))
+                cases, clocks = cases.filter(same), clocks.filter(same)
+            self._cases, self._clocks = self._with(cases, clocks, bodies, now)
         finally:
             db.execute("COMMIT")
         self._position = position
-        return self._maker.facts(self._rows.values(), now, position)
+        return Facts(self._cases, self._clocks, self._maker.local(now), position)
+
+    def _with(
+        self, cases: pa.Table, clocks: pa.Table, bodies: Iterable[tuple[bytes]], now: datetime
+    ) -> tuple[pa.Table, pa.Table]:
+        """Return tables with more cases, worked out some at a time: only their lines in the tables stay."""
+        parts, rest = [(cases, clocks)], iter(bodies)
+        while some := list(islice(rest, _PART)):
+            made = self._maker.facts((self._maker.row(_case.decode(body), now) for (body,) in some), now, 0)
+            parts.append((made.cases, made.clocks))
+        whole = [pa.concat_tables(part).combine_chunks() for part in zip(*parts, strict=True)]
+        return whole[0], whole[1]
 
 
 _ONE = "SELECT body FROM cases WHERE case_no = ?"

@@ -17,6 +17,13 @@ KEY = "names"
 """Under which the embedded host keeps these in its file, those of the pack in force."""
 
 
+NETS = {
+    "ZZ": ("综治", "Governance"), "CG": ("城管", "Urban management"), "YJ": ("应急", "Emergency"),
+    "HB": ("环保", "Environment"), "MS": ("民生", "Livelihood"),
+}  # fmt: skip
+"""What the nets of DOMAIN are called; a pack's other nets go by their codes."""
+
+
 class Names(msgspec.Struct, frozen=True):
     """The city's code, time zone and working hours; zh and en names by code; the net of each category."""
 
@@ -46,6 +53,7 @@ class Names(msgspec.Struct, frozen=True):
         """Return the zh and en name of a code, the code itself where it has none."""
         known = {
             "city": self.desks, "desk": self.desks, "unit": self.units, "category": self.categories,
+            "net": NETS,
         }.get(dimension, self.areas)  # fmt: skip
         zh, en = known.get(code) or self.areas.get(code) or (code, code)
         return zh or code, en or zh or code

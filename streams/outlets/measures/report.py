@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from streams.outlets.measures.asking import Asker, Figure
     from streams.outlets.measures.names import Names
     from streams.outlets.measures.published import Published
+    from streams.outlets.measures.registry import Measure
 
 _PAGE = Path(__file__).with_name("report.html.jinja")
 
@@ -55,9 +56,10 @@ _CHARTS = (
 
 
 class Bar(NamedTuple):
-    """One bar: name of a place or unit, its value as people read it, its length 0-100."""
+    """One bar: names of a place or unit, its value as people read it, its length 0-100."""
 
-    name: str
+    zh: str
+    en: str
     value: str
     length: float
 
@@ -83,7 +85,7 @@ class Section(NamedTuple):
 
     zh: str
     en: str
-    columns: list[tuple[str, str]]
+    columns: list[Measure]
     lines: list[Line]
 
 
@@ -111,7 +113,9 @@ def write_report(
         charts=[chart for chart in charts if chart.bars],
         behind=behind,
         corrections=corrections,
-        named=lambda figure: " ".join(names.of(by, code)[0] for by, code in figure.by.items()),
+        named=lambda figure: [
+            " ".join(names.of(by, code)[said] for by, code in figure.by.items()) for said in (0, 1)
+        ],
         href=lambda figure: _href(link, figure),
         published_at=frozen.published_at.astimezone(names.zone).strftime("%Y-%m-%d %H:%M"),
     )
@@ -148,7 +152,7 @@ def _section(by: str, figures: Iterable[Figure], names: Names) -> Section:
     return Section(
         zh,
         en,
-        [(one.zh, one.en) for one in columns],
+        columns,
         [
             Line(*(names.of(by, code) if code else ("（无）", "(none)")), [found.get(name) for name in _MAIN])
             for code, found in ordered
@@ -163,7 +167,7 @@ def _chart(by: str, measure: str, count: int, figures: Iterable[Figure], names: 
     most = max((_value(f) for f in found), default=0.0) or 1.0
     full = 1.0 if one.unit == "ratio" else 100.0 if one.unit == "points" else most
     zh, en = _TABLES[by]
-    bars = [Bar(names.of(by, f.by[by])[0], written(f.value, f.unit), 100 * _value(f) / full) for f in found[:count]]
+    bars = [Bar(*names.of(by, f.by[by]), written(f.value, f.unit), 100 * _value(f) / full) for f in found[:count]]
     return Chart(f"{one.zh} · {zh}", f"{one.en}, {en.lower()}", bars)
 
 
@@ -205,8 +209,9 @@ def _workbook(
             cell.hyperlink = f"#'案件 cases'!A{rows[one.measure]}"
             cell.font = Font(color="1A56DB", underline="single")
     put(sheet.cell(len(city) + 3, 1), f"{frozen.month} · 日志位置 log position {frozen.position}")
+    charts = book.create_sheet("图表 charts", 1)
     for by, (zh, _) in _TABLES.items():
-        _by_sheet(book.create_sheet(f"{zh} {by}"), by, figures, names)
+        _by_sheet(book.create_sheet(f"{zh} {by}"), by, figures, names, charts)
     later = [one for one in figures if one.correction is not None]
     _rows(
         book.create_sheet("更正 corrections"),
@@ -220,8 +225,8 @@ def _workbook(
     return book
 
 
-def _by_sheet(sheet: Worksheet, by: str, figures: Sequence[Figure], names: Names) -> None:
-    """Write a table by one dimension, all measures, with a chart of those that are looked at first."""
+def _by_sheet(sheet: Worksheet, by: str, figures: Sequence[Figure], names: Names, charts: Worksheet) -> None:
+    """Write a table by one dimension, all measures, and draw those that are looked at first on the charts' sheet."""
     found: dict[str, dict[str, Figure]] = {}
     for one in figures:
         if set(one.by) == {by}:
@@ -242,22 +247,21 @@ def _by_sheet(sheet: Worksheet, by: str, figures: Sequence[Figure], names: Names
     if not codes:
         return
     last = min(len(codes), 20) + 1
-    ids, place = [one.id for one in columns], len(codes) + 4
-    for name in ("cases", "on_time_handling_rate", "overdue_minutes"):
+    ids, place = [one.id for one in columns], 1 + 20 * list(_TABLES).index(by)
+    for side, name in zip("AKU", ("cases", "on_time_handling_rate", "overdue_minutes"), strict=True):
         if name not in ids:
             continue
         column = 3 + ids.index(name)
         chart = BarChart()
         chart.type, chart.style = "bar" if len(codes) > 8 else "col", 10  # noqa: PLR2004 - names of many need room
-        chart.title, chart.legend = registry()[name].zh, None
+        chart.title, chart.legend = f"{registry()[name].zh} · {_TABLES[by][0]}", None
         chart.add_data(Reference(sheet, min_col=column, min_row=1, max_row=last), titles_from_data=True)
         chart.set_categories(Reference(sheet, min_col=2, min_row=2, max_row=last))
         chart.x_axis.delete = chart.y_axis.delete = False
         chart.height, chart.width = 9, 18
         if registry()[name].better == LOW:
             chart.series[0].graphicalProperties.solidFill = "B3261E"
-        sheet.add_chart(chart, f"A{place}")
-        place += 20
+        charts.add_chart(chart, f"{side}{place}")
 
 
 def _cell(figure: Figure | None) -> float | None:

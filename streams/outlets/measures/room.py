@@ -10,7 +10,7 @@ from streams.outlets.measures.folding import Keeper, facts_at
 from streams.outlets.measures.published import with_published
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -23,7 +23,10 @@ FRESH_S = 15.0
 
 
 class Room:
-    """Measures over a file that is being written to. Any thread may ask."""
+    """Measures over a file that is being written to. Any thread may ask.
+
+    `usual` may be set: it tells the questions that pages will ask of new facts.
+    """
 
     def __init__(
         self,
@@ -36,8 +39,10 @@ class Room:
         """`folder` holds what was published; `clock` tells how old facts are."""
         self.names, self.folder = names, folder
         self._open_board, self._clock, self._fresh_s = open_board, clock, fresh_s
-        self._keeper, self._lock = Keeper(names), threading.Lock()
+        self._keeper, self._lock, self._readying = Keeper(names), threading.Lock(), threading.Lock()
         self._asker: Asker | None = None
+        self._ready: Asker | None = None
+        self.usual: Callable[[Asker], Iterable[Question]] = lambda _asker: ()
         self._made = 0.0
 
     def asker(self) -> Asker:
@@ -54,14 +59,27 @@ class Room:
     def soon(self) -> Asker:
         """Return the measures as they were last worked out, and have them worked out again behind whoever asks.
 
-        For pages that must not wait; only the first one does.
+        For pages that must not wait; only the first one does. What is `usual` to ask is answered before.
         """
-        if self._asker is None:
-            return self.asker()
-        if self._lock.acquire(blocking=False):
-            self._lock.release()
-            threading.Thread(target=self.asker, name="onegrid-measures", daemon=True).start()
-        return self._asker
+        if self._ready is None:
+            return self._asker or self.asker()
+        if self._readying.acquire(blocking=False):
+            threading.Thread(target=self._behind, name="onegrid-measures", daemon=True).start()
+        return self._ready
+
+    def ready(self) -> None:
+        """Work the measures out, and what is usual to ask. Raises MeasureError for an empty log."""
+        asker = self.asker()
+        if asker is not self._ready:
+            for question in self.usual(asker):
+                asker.ask(question)
+            self._ready = asker
+
+    def _behind(self) -> None:
+        try:
+            self.ready()
+        finally:
+            self._readying.release()
 
     def ask(self, question: Question, position: int | None = None) -> list[Figure]:
         """Return figures as they are now, published months as they were published; or those of a position."""

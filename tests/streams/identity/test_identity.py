@@ -18,6 +18,7 @@ from streams.identity.masking import is_personal, mask_text, mask_value
 from streams.identity.persons import Persons, PersonsError
 from streams.identity.principals import LOCAL, Principal
 from streams.identity.trail import Trail
+from streams.inlets.gateway.guard import standing
 from streams.inlets.media import MOST_PIXELS, Media, MediaError
 from streams.stages.acceptance import Accepted, decode_report
 from streams.stages.intake import content_digest
@@ -80,6 +81,34 @@ def test_a_session_ends_by_signing_out_by_idling_and_when_its_day_is_over(accoun
         clock.now += timedelta(hours=1)
         alive = accounts.session(busy) is not None
     assert not alive
+
+
+def test_to_look_whether_a_session_lasts_is_no_sign_of_life(accounts, clock):
+    accounts.add(Principal("lin", "city"), PASSWORD)
+    token, _ = accounts.sign_in("lin", PASSWORD)
+    for _ in range(4):
+        clock.now += timedelta(seconds=module.IDLE_S / 4)
+        assert accounts.session(token, asks=False) is not None
+    clock.now += timedelta(seconds=1)
+    assert accounts.session(token, asks=False) is None
+
+
+def test_a_call_of_before_stands_while_its_session_its_account_and_its_role_do(accounts, clock):
+    def call(**headers):
+        return {"path": "/", "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+
+    assert standing(accounts, call()) == LOCAL
+    key = accounts.add_key(Principal("k", "city"))
+    assert standing(accounts, call()) is None, "who was this machine's is nobody once there are keys"
+    accounts.add(Principal("lin", "city"), PASSWORD)
+    token, _ = accounts.sign_in("lin", PASSWORD)
+    by_key, by_cookie = call(authorization=f"Bearer {key}"), call(cookie=f"onegrid_session={token}")
+    assert standing(accounts, by_key).name == "k"
+    assert standing(accounts, by_cookie).name == "lin"
+    clock.now += timedelta(seconds=module.IDLE_S + 1)
+    assert standing(accounts, by_cookie) is None
+    accounts.disable("key", "k")
+    assert standing(accounts, by_key) is None
 
 
 def test_five_wrong_passwords_lock_an_account_and_each_further_one_for_longer(accounts, clock):

@@ -52,6 +52,14 @@ def test_a_case_is_found_by_its_number_with_all_its_transitions_in_order(board):
     assert board.transitions("none") == []
 
 
+def test_the_latest_transitions_are_the_last_that_the_log_holds(board):
+    everything = board.latest(1000)
+    taken = [step for case in board.cases() for step in board.transitions(case.case_no)]
+    assert len(everything) == len(taken) > 3
+    assert board.latest(3) == everything[-3:]
+    assert board.latest(1)[0].at == max(step.at for step in taken)
+
+
 @pytest.mark.parametrize(
     ("equal", "count"),
     [

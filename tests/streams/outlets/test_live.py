@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from scenes import BELLTOWER, OTHER_OFFICE, Scene, make_report, when
 
-from streams.outlets.console import LOCAL, Console, Live, add_console
+from streams.outlets.console import LOCAL, Console, Live, User, add_console
+from streams.outlets.console.users import NOBODY
 
 
 def state_of(scene, at, cut=None):
@@ -123,6 +124,19 @@ def test_a_page_taken_up_from_the_file_goes_on_like_one_that_was_never_closed(au
         assert getattr(restored, name) == getattr(steady, name), name
 
 
+def test_a_page_that_was_taken_up_shows_what_happened_last(auto):
+    auto.report("03-02 09:00", severity=2)
+    praise = auto.report("03-02 09:01", matter="PRAISE")
+    live = Live(auto.city.rules)
+    live.restore(auto.cases, {}, 0)
+    live.recall(auto.transitions, auto.alerts, auto.__getitem__)
+    state, steady = live.state(when("03-02 09:02")), state_of(auto, "03-02 09:02")
+    assert [line.verb for line in state.feed] == [line.verb for line in steady.feed]
+    assert praise not in [line.case_no for line in state.feed]
+    assert state.alerts == steady.alerts != []
+    assert (state.cases, state.closed) == (steady.cases, steady.closed)
+
+
 def test_a_merged_report_is_no_case_until_it_is_taken_apart_again(auto):
     auto.report("03-02 09:00", component_id="M-1", category="C-01-01")
     other = auto.report("03-02 09:01", component_id="M-1", category="C-01-01")
@@ -168,6 +182,18 @@ def test_the_walls_data_are_served_before_the_pages_are_made(city):
     assert told["city_zh"] == "双江市"
     assert told["now"].startswith("2026-03-02T09:00:00")
     assert json.loads(msgspec.json.encode(live.state(when("03-02 09:00"))))["desks"] == told["desks"]
+
+
+def test_the_walls_data_are_for_whoever_the_wall_is_open_to(city):
+    app, live, users = FastAPI(), Live(city.rules), [NOBODY]
+    clock = lambda: when("03-02 09:00").astimezone(UTC)  # noqa: E731 - two lines would say no more
+    add_console(app, Console(city, None, None, clock, live, None, lambda _request: users[-1]))
+    client, paths = TestClient(app), ("state", "load?street=990101002", "shapes?level=street")
+    assert [client.get(f"/console/{path}").status_code for path in paths] == [403, 403, 403]
+    users.append(User("a", pages=("grid",)))
+    assert [client.get(f"/console/{path}").status_code for path in paths] == [403, 403, 200]
+    users.append(User("b", pages=("wall",)))
+    assert [client.get(f"/console/{path}").status_code for path in paths] == [200, 200, 200]
 
 
 def test_the_grids_of_a_street_show_what_is_open_and_what_is_late(scene):

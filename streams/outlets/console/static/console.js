@@ -31,6 +31,22 @@ const og = (() => {
     }
   });
 
+  /* Sessions. What somebody does in a page goes over its socket, so the session is told of it apart; a page whose
+     session is over is asked for anew, which shows where to sign in. */
+  let acted = false;
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { acted = true; }, { capture: true, passive: true });
+  setInterval(async () => {
+    if (!acted && (!window.socket || window.socket.connected)) return;
+    acted = false;
+    const answer = await fetch("/v1/session").catch(() => null);
+    if (answer && answer.status === 401) location.reload();
+  }, 30000);
+  async function signOut() {
+    const mine = await (await fetch("/v1/session")).json();
+    await fetch("/v1/session", { method: "DELETE", headers: { "X-CSRF-Token": mine.csrf || "" } });
+    location.href = "/login";
+  }
+
   /* Maps. Shapes come by level and place, are kept, and drawn on one canvas. */
   const kept = new Map();
   async function shapes(query) {
@@ -80,7 +96,8 @@ const og = (() => {
     tip(one) {
       const load = this.load[one.c];
       const more = one.x ? "<br>" + one.x.map(([c, w]) => `${esc(c)} ${(100 * w).toFixed(1)}%`).join("<br>") : "";
-      return `<b>${esc(pick(one.n[0], one.n[1]))}</b> <span>${esc(one.c)}</span>` +
+      const name = pick(one.n[0], one.n[1]);
+      return `<b>${esc(name)}</b>${name === one.c ? "" : ` <span>${esc(one.c)}</span>`}` +
         (load ? `<br>${pick("在办", "open")} ${load[0]} · ${pick("超期", "overdue")} ${load[1]}` : "") + more;
     }
     paint(load) {
@@ -109,14 +126,15 @@ const og = (() => {
       [pick("案件", "Cases"), s.cases], [pick("结案", "Closed"), s.closed],
       [pick("在办", "Open"), s.desks.reduce((n, d) => n + d.open, 0)], [pick("超期", "Overdue"), s.desks.reduce((n, d) => n + d.overdue, 0)],
       [pick("重复", "Duplicates"), s.duplicates], [pick("退信", "Dead letters"), s.dead_letters],
-      [pick("待确认告警", "Unconfirmed"), s.unconfirmed], [pick("派遣中位数", "Dispatch"), s.dispatch_seconds == null ? "–" : `${s.dispatch_seconds} s`],
+      [pick("待确认告警", "Unconfirmed"), s.unconfirmed], [pick("派遣中位数", "Median dispatch"), s.dispatch_seconds == null ? "–" : `${s.dispatch_seconds} s`],
     ];
     set("og-now", `${s.now.slice(0, 10)} ${time(s.now)}`);
     set("og-figures", figures.map(([name, value]) => `<div class="og-figure"><b>${esc(typeof value === "number" ? value.toLocaleString("en") : value)}</b><span>${esc(name)}</span></div>`).join(""));
     set("og-desks", `<table class="og-table"><thead><tr><th>${pick("指挥中心", "Centre")}</th><th class="n">${pick("在办", "Open")}</th><th class="n">${pick("超期", "Overdue")}</th><th class="n">${pick("按期", "On time")}</th></tr></thead><tbody>` +
       s.desks.map((d) => { const share = d.finished ? d.in_time / d.finished : 0; return `<tr><td><a href="/duty?desk=${esc(d.desk)}">${esc(pick(d.name_zh, d.name_en))}</a><div class="og-bar" role="img" aria-label="${percent(d.in_time, d.finished)}"><i style="width:${(100 * share).toFixed(1)}%"></i></div></td><td class="n">${d.open}</td><td class="n">${d.overdue ? `<span class="og-tag RED">${d.overdue}</span>` : 0}</td><td class="n">${percent(d.in_time, d.finished)}</td></tr>`; }).join("") + "</tbody></table>");
-    set("og-feed", "<ul>" + s.feed.map((f) => `<li><span class="og-dim">${time(f.at)}</span> <a href="/case/${esc(f.case_no)}">${esc(f.case_no)}</a> <span class="og-tag NONE">${esc(texts.states?.[f.state_zh] || pick(f.state_zh, f.state_en))}</span> ${esc(pick(f.category_zh, f.category_en))} <span class="og-dim">${esc(pick(f.unit_zh, f.unit_en))}</span></li>`).join("") + "</ul>");
-    set("og-alerts", "<ul>" + s.alerts.map((a) => `<li><span class="og-dim">${time(a.sent_at)}</span> <a href="/case/${esc(a.case_no)}">${esc(a.case_no)}</a> <span class="og-tag ${a.severity <= 2 ? "RED" : "YELLOW"}">${esc(a.kind === "CANCEL" ? pick("解除", "Cancel") : a.kind === "UPDATE" ? pick("更新", "Update") : pick("告警", "Alert"))} ${a.severity}</span> ${esc(why(a.reason))}</li>`).join("") + "</ul>");
+    const none = `<p class="og-dim">${pick("暂无", "none yet")}</p>`;
+    set("og-feed", !s.feed.length ? none : "<ul>" + s.feed.map((f) => `<li><span class="og-dim">${time(f.at)}</span> <a href="/case/${esc(f.case_no)}">${esc(f.case_no)}</a> <span class="og-tag NONE">${esc(texts.states?.[f.state_zh] || pick(f.state_zh, f.state_en))}</span> ${esc(pick(f.category_zh, f.category_en))} <span class="og-dim">${esc(pick(f.unit_zh, f.unit_en))}</span></li>`).join("") + "</ul>");
+    set("og-alerts", !s.alerts.length ? none : "<ul>" + s.alerts.map((a) => `<li><span class="og-dim">${time(a.sent_at)}</span> <a href="/case/${esc(a.case_no)}">${esc(a.case_no)}</a> <span class="og-tag ${a.severity <= 2 ? "RED" : "YELLOW"}">${esc(a.kind === "CANCEL" ? pick("解除", "Cancel") : a.kind === "UPDATE" ? pick("更新", "Update") : pick("告警", "Alert"))} ${a.severity}</span> ${esc(why(a.reason))}</li>`).join("") + "</ul>");
     if (wall.map) wall.map.paint(wall.grids || (wall.level === "desk" ? Object.fromEntries(s.desks.map((d) => [d.desk, [d.open, d.overdue]])) : s.streets));
     const chart = getElement(wall.chart)?.chart;
     if (chart && JSON.stringify(s.flow) !== wall.flow) {
@@ -129,6 +147,7 @@ const og = (() => {
   async function tick() {
     try {
       const answer = await fetch("/console/state");
+      if (answer.status === 401) { location.reload(); return; }
       if (answer.ok) draw(await answer.json());
       if (wall.street) wall.grids = await (await fetch(`/console/load?street=${encodeURIComponent(wall.street)}`)).json();
     } catch (e) { document.body.dataset.trouble = String(e); }
@@ -186,5 +205,5 @@ const og = (() => {
     map.ogPoints = many.map((one) => L.circleMarker([one.lat, one.lng], { radius: one.r || 7, weight: 2, color: "#fff", fillColor: one.colour || "#a8201a", fillOpacity: 0.95 }).bindTooltip(esc(one.text)).addTo(map));
     if (zoom && many.length) map.setView([many[0].lat, many[0].lng], zoom, { animate: false });
   }
-  return { language, help, texts: (given) => Object.assign(texts, given), startWall, areaMap, overlay, points };
+  return { language, help, signOut, texts: (given) => Object.assign(texts, given), startWall, areaMap, overlay, points };
 })();
