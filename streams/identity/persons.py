@@ -20,12 +20,14 @@ import hmac
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from streams.identity import erased
 from streams.identity.masking import is_personal, mask_text
 from streams.stages.acceptance import Accepted
 
@@ -48,7 +50,11 @@ CREATE TABLE IF NOT EXISTS persons (
     report_id TEXT PRIMARY KEY, key BLOB NOT NULL, sealed BLOB NOT NULL, at REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS persons_at ON persons (at);
+CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+_LISTED = "erased"
+"""The mark of how many bytes of the list of erased persons have been gone through."""
 
 
 class PersonsError(Exception):
@@ -72,6 +78,8 @@ class Persons:
         self._fields = (PERSON, *fields)
         self._wrap = AESGCM(self._master)
         self._lock = threading.Lock()
+        self._listed = erased.place_of(folder)
+        _destroy_listed(self._db, self._listed)
 
     def close(self) -> None:
         """Close the file."""
@@ -115,14 +123,15 @@ class Persons:
         return found
 
     def erase(self, reports: Iterable[str]) -> int:
-        """Destroy the keys of reports, on disk too; return how many there were."""
+        """Destroy the keys of reports, on disk too; return how many there were.
+
+        They are put on the list first, so that no older copy of the keys brings one back.
+        """
         with self._lock:
-            count = 0
-            for name in reports:
-                count += self._db.execute("DELETE FROM persons WHERE report_id = ?", (name,)).rowcount
-            if count:
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return count
+            query = "SELECT 1 FROM persons WHERE report_id = ?"
+            known = [name for name in dict.fromkeys(reports) if self._db.execute(query, (name,)).fetchone()]
+            erased.add(self._listed, known)
+            return _destroy(self._db, known)
 
     def before(self, at: float) -> list[str]:
         """List the reports that came before a time (seconds since 1970) and can still be read."""
@@ -154,6 +163,49 @@ class Persons:
         """Return the name under which whoever has this number or address is known."""
         said = "".join(reporter.split()).casefold().encode()
         return "p" + hmac.new(self._master, b"reporter\0" + said, hashlib.sha256).hexdigest()[:16]
+
+
+def fault(folder: Path, db: sqlite3.Connection) -> str:
+    """Say why the keys in a file can't be used; empty if they can. One tells, since one master key is over all."""
+    row = db.execute("SELECT report_id, key FROM persons ORDER BY at DESC LIMIT 1").fetchone()
+    if row is None:
+        return ""
+    if not os.environ.get(ENV) and not (folder / KEY_FILE).is_file():
+        return f"{KEY_FILE} is not there; expected it, or {ENV}"
+    try:
+        _open(AESGCM(_master(folder)), row[1], row[0])
+    except (InvalidTag, PersonsError, ValueError):
+        return f"{row[0]}: sealed under another master key; expected that of {KEY_FILE}, or of {ENV}"
+    return ""
+
+
+def destroy_listed(file: Path, listed: Path) -> int:
+    """Destroy the keys in a file that a list names, wherever its reader has been; return how many there were."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("PRAGMA secure_delete = ON")
+        db.executescript(_SCHEMA)
+        db.execute("DELETE FROM marks WHERE name = ?", (_LISTED,))
+        return _destroy_listed(db, listed)
+
+
+def _destroy_listed(db: sqlite3.Connection, listed: Path) -> int:
+    """Go on with a list from where it was read last."""
+    row = db.execute("SELECT value FROM marks WHERE name = ?", (_LISTED,)).fetchone()
+    names, size = erased.read(listed, row[0] if row else 0)
+    count = _destroy(db, names)
+    if size != (row[0] if row else 0):
+        db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (_LISTED, size))
+    return count
+
+
+def _destroy(db: sqlite3.Connection, names: Iterable[str]) -> int:
+    """Delete keys, in the file and in its write-ahead log, all or none; return how many there were."""
+    db.execute("BEGIN IMMEDIATE")
+    count = db.executemany("DELETE FROM persons WHERE report_id = ?", ((name,) for name in names)).rowcount
+    db.execute("COMMIT")
+    if count > 0:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return max(count, 0)
 
 
 def _person(report: Report, fields: Sequence[str]) -> dict[str, Any]:
