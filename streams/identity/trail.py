@@ -100,7 +100,7 @@ def broken_line(db: sqlite3.Connection) -> int | None:
     """Return the position of the first line of a trail that is not as it was written; None if all are."""
     before = ""
     for position, body, digest in db.execute("SELECT position, body, digest FROM trail ORDER BY position"):
-        if digest != _next(before, body):
+        if not isinstance(body, bytes) or digest != _next(before, body):
             return int(position)
         before = digest
     return None

@@ -57,7 +57,7 @@ class Keep:
         self.media = Media(folder)
         self.replays = Replays(clock, folder)
         self.index = Index(folder)
-        self.duty = Duty(folder)
+        self.duty = Duty(folder, rules)
         self.inlet = Inlet(
             clock,
             replays=self.replays,
@@ -123,7 +123,7 @@ def make_gateway(
     add_media(app, keep.media, open_board, sight, clock)
     add_open311(app, Open311(rules, open_board, sight, keep.index, keep.accounts, clock))
     add_suggest(app, city, open_board)
-    add_phone(app, rules, open_board, sight, keep.duty, clock)
+    add_phone(app, engine, rules, open_board, sight, keep.duty, clock)
     add_sources(app, keep.index, rules, clock)
     add_persons(app, keep.persons, keep.trail, open_board, sight, clock)
     return app
