@@ -32,7 +32,7 @@ from streams.identity.masking import is_personal, mask_text
 from streams.stages.acceptance import Accepted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from streams.records import Report
@@ -107,6 +107,21 @@ class Persons:
                 self._db.executemany("INSERT OR REPLACE INTO persons VALUES (?, ?, ?, ?)", rows)
                 self._db.execute("COMMIT")
         return found
+
+    def bare(self, line: bytes) -> bytes:
+        """Return a line that was refused as it may be put aside: with nothing of a person in it.
+
+        What personal fields hold is struck out, and numbers are masked. A line that is no JSON, so that nobody can
+        say where such a field ends, is cut off before the first one. Whoever sent it has it whole.
+        """
+        try:
+            said = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            named = [at for name in (*self._fields, "reporter") if (at := line.find(f'"{name}"'.encode())) >= 0]
+            line = line[: min(named, default=len(line))]
+        else:
+            line = msgspec.json.encode(_struck(said, frozenset((*self._fields, "reporter"))))
+        return mask_text(line.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
     def open(self, report_id: str) -> dict[str, Any] | None:
         """Return what a report says of a person; None if it says nothing, or it was erased. Raises PersonsError."""
@@ -223,6 +238,13 @@ def _person(report: Report, fields: Sequence[str]) -> dict[str, Any]:
     if mask_text(report.text) != report.text:
         found["text"] = report.text
     return found
+
+
+def _struck(value: Any, names: Collection[str]) -> Any:
+    """Return a value with what fields of these names hold struck out, wherever they are."""
+    if isinstance(value, dict):
+        return {name: "***" if name in names and one else _struck(one, names) for name, one in value.items()}
+    return [_struck(one, names) for one in value] if isinstance(value, list) else value
 
 
 def _close(cipher: AESGCM, plain: bytes, name: str) -> bytes:

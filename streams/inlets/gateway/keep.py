@@ -119,7 +119,7 @@ def make_gateway(
     sight = app.state.sight
     add_alerts(app, engine, open_board, city, clock, keep.folder)
     add_places(app, city, clock)
-    add_sessions(app, keep.accounts)
+    add_sessions(app, keep.accounts, clock)
     add_media(app, keep.media, open_board, sight, clock)
     add_open311(app, Open311(rules, open_board, sight, keep.index, keep.accounts, clock))
     add_suggest(app, city, open_board)

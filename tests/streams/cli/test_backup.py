@@ -89,7 +89,7 @@ def test_what_a_running_service_has_is_there_after_a_restore(worked, city, tmp_p
         assert keep.accounts.session(token) is None  # who was signed in is not, in a copy
         assert keep.trail.check() is None
         assert [line.looked.did for line in keep.trail.read()] == ["SHOWN"]
-        assert keep.duty.of("local")["on"]
+        assert keep.duty.of("local", AT)["on"]
         assert keep.index.outcome("grid-app", "1").case_no == worked.cases[0]["case_no"]
         assert gate.client.get("/v1/cases").status_code == 401
 
