@@ -7,7 +7,7 @@ mapped onto it. A leaf is a city category that is nobody's parent.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,6 +59,10 @@ class FilingCondition(NamedTuple):
     effective_to: date
 
 
+_MEMORY = 1000
+"""Unknown categories whose nearest are kept: a source that sends one sends it all day, and looking takes long."""
+
+
 class CategoryError(ValueError):
     """A category of a report can't be placed in the city's catalogue; `reason` is its code for dead letters."""
 
@@ -74,6 +78,7 @@ class Catalogue:
     categories: Mapping[tuple[str, str], Category]
     mappings: Mapping[tuple[str, str], tuple[CategoryRule, ...]]
     conditions: Mapping[str, tuple[FilingCondition, ...]]
+    _said: dict[tuple[str, str], str] = field(default_factory=dict, compare=False)
 
     @cached_property
     def leaves(self) -> tuple[str, ...]:
@@ -97,7 +102,12 @@ class Catalogue:
         unknown, not mapped, not a leaf, or ambiguous.
         """
         if (scheme, code) not in self.categories:
-            raise CategoryError("UNKNOWN_CATEGORY", self._unknown(scheme, code))
+            text = self._said.get((scheme, code))
+            if text is None:
+                if len(self._said) >= _MEMORY:
+                    self._said.clear()
+                text = self._said[scheme, code] = self._unknown(scheme, code)
+            raise CategoryError("UNKNOWN_CATEGORY", text)
         if scheme == CITY:
             if code not in self._leaf_set:
                 leaves = ", ".join(leaf for leaf in self.leaves if self[leaf].parent == code)

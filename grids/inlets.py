@@ -6,6 +6,7 @@ readings of sensors that become reports, and the systems that are told what beca
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -81,7 +82,7 @@ class SystemForm(Form, frozen=True):
     matters: tuple[Matter, ...] = ()
 
 
-class InletsForm(Form, frozen=True):
+class InletsForm(Form, frozen=True, dict=True):
     """inlets.toml."""
 
     persons: PersonsForm = PersonsForm()
@@ -94,7 +95,7 @@ class InletsForm(Form, frozen=True):
         """Return what is said of a source system; None if nothing is."""
         return next((one for one in self.system if one.name == name), None)
 
-    @property
+    @cached_property
     def source_datum(self) -> dict[str, str]:
         """The datum of each source that has one of its own."""
         return {one.name: one.datum for one in self.system if one.datum}

@@ -13,6 +13,7 @@ Whether a source is wrong as a whole, `grids/datumguard.py` says over many repor
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -136,5 +137,5 @@ def _elsewhere_right(city: City, grid: Grid, report: Report, kind: str) -> bool:
 
 def _metres(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Return the metres between two positions near each other."""
-    east = (one[0] - other[0]) * np.cos(np.radians(one[1]))
-    return float(np.hypot(east, one[1] - other[1]) * _METRE)
+    east = (one[0] - other[0]) * math.cos(math.radians(one[1]))
+    return math.hypot(east, one[1] - other[1]) * _METRE

@@ -7,6 +7,7 @@ force when the matter occurred. What can't be routed becomes a dead letter that 
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -151,39 +152,26 @@ def _route_one(city: City, accepted: Accepted, place: Place, placement: Placemen
 
 def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement] | RouteError]:
     """Place every report: by its position, else by the old grid it names, else nowhere."""
-    lon, lat, declared = _to_wgs84(city, reports)
-    located, grids = city.versions.locate(lon, lat, [_local(city, report).date() for report in reports])
+    east, north, declared = _to_wgs84(city, reports)
+    located, grids = city.versions.locate(east, north, [_local(city, report).date() for report in reports])
+    columns = (located.index, located.method, located.border_m, east, north)
     found: list[tuple[Place, Placement] | RouteError] = []
-    for number, (report, grid) in enumerate(zip(reports, grids, strict=True)):
-        cell = int(located.index[number])
+    for report, grid, said, cell, how, border, lon, lat in zip(
+        reports, grids, declared, *(column.tolist() for column in columns), strict=True
+    ):
         if cell >= 0:
-            method, confidence, flags = _certainty(city, report, METHODS[located.method[number]], declared[number])
+            method, confidence, flags = _certainty(city, report, METHODS[how], said)
             if passed := passed_over(city, report):
                 flags, confidence = (*flags, passed), min(confidence, PASSED_OVER)
-            for doubt in () if passed else doubts(city, grid, report, lon[number], lat[number]):
+            for doubt in () if passed else doubts(city, grid, report, lon, lat):
                 flags, confidence = (*flags, doubt.flag), min(confidence, doubt.at_most)
             place = grid.places[cell]
-            border = float(located.border_m[number])
-            found.append(
-                (
-                    place,
-                    _placement(
-                        grid,
-                        place,
-                        method,
-                        confidence,
-                        flags,
-                        border,
-                        lon[number],
-                        lat[number],
-                        None if report.lon is None else report.accuracy_m,
-                    ),
-                )
-            )
-        elif report.lon is not None and not passed_over(city, report) and _elsewhere(city, lon[number], lat[number]):
+            accuracy = None if report.lon is None else report.accuracy_m
+            found.append((place, _placement(grid, place, method, confidence, flags, border, lon, lat, accuracy)))
+        elif report.lon is not None and not passed_over(city, report) and _elsewhere(city, lon, lat):
             found.append(_swapped_or_far(city, report))
         else:
-            found.append(_by_old_grid(city, grid, report, lon[number], lat[number]))
+            found.append(_by_old_grid(city, grid, report, lon, lat))
     return found
 
 
@@ -253,13 +241,13 @@ def _by_old_grid(city: City, grid: Grid, report: Report, lon: float, lat: float)
         if cells:
             index, weight = cells[0]
             place, sure = grid.places[index], min(round(weight, 3), PASSED_OVER) if passed else round(weight, 3)
-            return place, _placement(grid, place, "CROSSWALK", sure, (passed,) if passed else (), np.nan, lon, lat)
-    flags = (passed or ("NO_POSITION" if np.isnan(lon) else "OUTSIDE"),)
+            return place, _placement(grid, place, "CROSSWALK", sure, (passed,) if passed else (), math.nan, lon, lat)
+    flags = (passed or ("NO_POSITION" if math.isnan(lon) else "OUTSIDE"),)
     if report.address and (found := city.gazetteer.find(report.address)):
         place = city.rules.places.at(found.area)
-        return place, _placement(grid, place, "ADDRESS", found.confidence, flags, np.nan, lon, lat)
+        return place, _placement(grid, place, "ADDRESS", found.confidence, flags, math.nan, lon, lat)
     place = city.rules.places.nowhere
-    return place, _placement(grid, place, "NONE", 0.0, flags, np.nan, lon, lat)
+    return place, _placement(grid, place, "NONE", 0.0, flags, math.nan, lon, lat)
 
 
 def _placement(
@@ -286,9 +274,9 @@ def _placement(
         zones=place.zones,
         area_class=place.area_class,
         factor=place.factor,
-        border_m=None if np.isnan(border) else round(float(border), 2),
+        border_m=None if math.isnan(border) else round(border, 2),
         accuracy_m=accuracy,
-        lon=None if np.isnan(lon) else round(float(lon), 7),
-        lat=None if np.isnan(lat) else round(float(lat), 7),
+        lon=None if math.isnan(lon) else round(lon, 7),
+        lat=None if math.isnan(lat) else round(lat, 7),
         flags=flags,
     )

@@ -18,7 +18,7 @@ class Server:
     """One data folder, one port; stopped by its own pid."""
 
     def __init__(self, pack, data, cache) -> None:
-        self.data = data
+        self.data, self.log = data, data.with_suffix(".log")
         self.environment = {**os.environ, "ONEGRID_CACHE": str(cache)}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -38,11 +38,12 @@ class Server:
         )
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from streams.cli import main; main()", *self.arguments],
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-        )
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", "from streams.cli import main; main()", *self.arguments],
+                env=self.environment,
+                stdout=log,
+            )
         for _ in range(600):
             assert self.process.poll() is None, "the server ended by itself"
             try:

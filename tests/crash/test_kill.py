@@ -160,6 +160,9 @@ def kill(server, kills, seed):
         end="",
     )
     print(f"{sum(caller.retried for caller in callers)} calls asked again")
+    for line in server.log.read_text().splitlines():
+        if "fault of the process" in line:
+            print(line)  # such a fault costs a try and no more; where it was must be known
     return callers
 
 

@@ -2,7 +2,8 @@
 
 The book changes by `apply` alone, so a book rebuilt from the log is the same book. Closed cases leave it after
 the repeat window; of them the source numbers stay, for as long as a repeat is still recognised. A case that
-another desk has taken over leaves a stub, so that what still arrives here can be sent on.
+another desk has taken over leaves a stub, so that what still arrives here can be sent on; one that came from another
+desk leaves one, too, since a copy of its transfer may come at any time.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class DeskState(msgspec.Struct, kw_only=True):
 
     `attendance` is what workers last said of being on duty, in the order in which they did; `serials` are the last
     used by city date; `sources` the numbers known of cases, with the case; `moved` the cases that other desks have
-    taken over, with their desk and the step by which they left.
+    taken over, with their desk and the step by which they left; `received` those that came from other desks, with
+    the step by which they last did.
     """
 
     desk: str
@@ -49,6 +51,7 @@ class DeskState(msgspec.Struct, kw_only=True):
     sources: list[tuple[str, Source]]
     serials: list[tuple[date, int]]
     moved: list[tuple[str, str, int]]
+    received: list[tuple[str, int]] = []
     rulings: list[Ruling]
     attendance: list[Attendance] = []
 
@@ -97,7 +100,7 @@ class CaseBook:
     """One desk's cases, with the indexes that it asks.
 
     `sources` finds a case by its source's number; `sightings` the open case that a report may repeat; `moved` says
-    where a case has gone; `now` is the desk's time, the highest it has seen.
+    where a case has gone, `received` by which step it came; `now` is the desk's time, the highest it has seen.
     """
 
     def __init__(self, desk: str, rules: Rules) -> None:
@@ -107,6 +110,7 @@ class CaseBook:
         self.cases: dict[str, Case] = {}
         self.sources: dict[tuple[str, str], tuple[str, Source]] = {}
         self.moved: dict[str, tuple[str, int]] = {}
+        self.received: dict[str, int] = {}
         self.rulings: dict[str, Ruling] = {}
         self.attendance: dict[str, Attendance] = {}
         self.sightings = Sightings(rules)
@@ -126,6 +130,7 @@ class CaseBook:
             sources=[self.sources[key] for key in self._known],
             serials=sorted(self._serials.items()),
             moved=[(number, desk, seq) for number, (desk, seq) in self.moved.items()],
+            received=list(self.received.items()),
             rulings=list(self.rulings.values()),
             attendance=list(self.attendance.values()),
         )
@@ -135,6 +140,7 @@ class CaseBook:
         self.now = state.now
         self._serials = dict(state.serials)
         self.moved = {number: (desk, seq) for number, desk, seq in state.moved}
+        self.received = dict(state.received)
         self.rulings = {ruling.row: ruling for ruling in state.rulings}
         self.attendance = {said.worker: said for said in state.attendance}
         for case_no, source in state.sources:
@@ -161,6 +167,8 @@ class CaseBook:
         after = apply(before, transition, values)
         if transition.ruling is not None:
             self.rulings[transition.ruling.row] = transition.ruling
+        if transition.verb == "RECEIVE":
+            self.received[transition.case_no] = transition.seq
         if after.desk != self.desk:
             self._hand_over(after)
         else:

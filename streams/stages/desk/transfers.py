@@ -34,8 +34,7 @@ def hand_over(clerk: Clerk, case: Case, at: datetime) -> None:
 def receive(clerk: Clerk, sent: Transfer, at: datetime) -> None:
     """Take over a case from another desk, once, and go on with it."""
     book, case = clerk.book, sent.case
-    here, gone = book.cases.get(case.case_no), book.moved.get(case.case_no)
-    if (here is not None and here.seq > case.seq) or (gone is not None and gone[1] > case.seq):
+    if book.received.get(case.case_no, 0) > case.seq:
         clerk.repeat("repeated_transfers", f"transfer:{sent.transfer_id}")
         return
     name = moves.begins(case)

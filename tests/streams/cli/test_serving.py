@@ -234,7 +234,7 @@ def test_only_one_of_certificate_and_key_is_bad_input(onegrid, pair, small_pack,
 
 def test_a_gateway_listens_elsewhere_only_once_somebody_is_configured(onegrid, small_pack, tmp_path):
     port = free_port()
-    given = ("--city", small_pack, "--broker", f"127.0.0.1:{free_port()}", "--host", "0.0.0.0")  # noqa: S104 - with a key
+    given = ("--city", small_pack, "--broker", f"127.0.0.1:{free_port()}", "--host", "0.0.0.0")
     code, _, said = onegrid("gateway", *given, "--port", 0, "--data", tmp_path / "nobody")
     assert (code, "without keys" in said) == (2, True)
     accounts = Accounts(tmp_path / "kept", lambda: datetime.now(UTC))

@@ -17,7 +17,7 @@ from scenes import (
     when,
 )
 
-from streams.records import Transfer
+from streams.records import Tick, Transfer
 from streams.stages.desk.casebook import DeskState
 
 EAST_CENTRE = "990102-CC"
@@ -172,6 +172,21 @@ def test_a_case_may_come_back_and_an_old_transfer_does_not_bring_it_a_second_tim
     scene.give(OTHER_DESK, when("03-02 09:50"), first.body)
     assert scene[number].desk == DESK
     assert scene.count("repeated_transfers") == 1
+
+
+def test_a_transfer_that_arrives_again_after_its_case_has_left_the_book_opens_nothing(scene):
+    number = scene.bring("ACCEPTED", "03-02 09:00")
+    sent = scene.act(number, "TRANSFER", "03-02 09:30", desk=OTHER_DESK).outgoing[0]
+    scene.act(number, "DECLINE", "03-02 09:40", EAST_CENTRE)
+    scene.give(OTHER_DESK, when("05-02 09:00"), Tick(OTHER_DESK, when("05-02 09:00")))
+    assert number not in scene.desks[OTHER_DESK].book.cases
+    written = msgspec.json.encode([desk.state() for desk in scene.desks])
+    again = Scene(scene.city)
+    again.desks.restore(msgspec.json.decode(written, type=list[DeskState]))
+    for each in (scene, again):
+        each.give(OTHER_DESK, when("05-02 09:01"), sent.body)
+        assert each.count("repeated_transfers") == 1
+        assert number not in each.desks[OTHER_DESK].book.cases
 
 
 @pytest.mark.parametrize("desk", [DESK, "999999"])
