@@ -91,7 +91,8 @@ class StepLimits(Form, frozen=True):
     """Limits of the desk's own steps (DOMAIN §4); `sign` by urgency.
 
     `returns` is how often a case may be returned before it is in dispute. An action that is told of more than
-    `late` after it was done counts from when the desk hears of it.
+    `late` after it was done counts from when the desk hears of it. Whoever said that they are on or off duty is so
+    for `duty_hours`, then by their shift again.
     """
 
     accept: str = "15 URGENT_MINUTE"
@@ -102,6 +103,7 @@ class StepLimits(Form, frozen=True):
     help: str = "4 WORK_HOUR"
     dispute: str = "1 WORK_DAY"
     late: str = "24 URGENT_HOUR"
+    duty_hours: Annotated[float, msgspec.Meta(gt=0, le=168)] = 12.0
     returns: Counted = 2
     return_window: str = "2 WORK_HOUR"
     ack: str = "15 URGENT_MINUTE"

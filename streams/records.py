@@ -114,6 +114,15 @@ class Ack(msgspec.Struct, tag="Ack"):
         return self.alert_id[7:26]
 
 
+class Attendance(msgspec.Struct, tag="Attendance", frozen=True):
+    """A worker says that they go on or off duty, whatever their shift. It is told to every desk."""
+
+    attendance_id: str
+    worker: str
+    on: bool
+    at: datetime
+
+
 class Tick(msgspec.Struct, tag="Tick"):
     """Time passing on a desk where nothing else happens."""
 
@@ -409,7 +418,10 @@ class Release(msgspec.Struct, tag="Release"):
 Deed = Action | Ack
 """What people do about cases and alerts."""
 
-Body = RoutedReport | Action | Ack | Tick | PackActivated | Transfer | Release
+Said = Deed | Attendance
+"""What people tell the desks, of cases, of alerts, and of themselves."""
+
+Body = RoutedReport | Action | Ack | Attendance | Tick | PackActivated | Transfer | Release
 
 
 class Item(msgspec.Struct):
@@ -435,6 +447,7 @@ class Effects(msgspec.Struct, omit_defaults=True):
 
     `now` is the desk's time and `pack` the digest of the rules in force afterwards. `repeats` names the inputs that
     had been taken in before and did nothing, as a cause does: `report:…`, `action:…`, `ack:…`, `transfer:…`.
+    `attendance` is what workers have said of being on duty, as the roster takes it.
     """
 
     transitions: list[Transition] = []
@@ -446,6 +459,7 @@ class Effects(msgspec.Struct, omit_defaults=True):
     pack: str = ""
     pack_from: datetime | None = None
     repeats: list[str] = []
+    attendance: list[Attendance] = []
 
 
 def together(many: Iterable[Effects]) -> Effects:
@@ -457,6 +471,7 @@ def together(many: Iterable[Effects]) -> Effects:
         total.dead_letters += one.dead_letters
         total.outgoing += one.outgoing
         total.repeats += one.repeats
+        total.attendance += one.attendance
         for name, count in one.counters.items():
             total.counters[name] = total.counters.get(name, 0) + count
     return total

@@ -49,7 +49,10 @@ TOPICS = {
             config=_MONTH | {"max.message.bytes": str(4 << 20)},
         ),
         Topic(
-            DESK, "desk", "the inbox: RoutedReport, Action, Ack, Tick, Transfer, Release, PackActivated", shared=True,
+            DESK,
+            "desk",
+            "the inbox: RoutedReport, Action, Ack, Attendance, Tick, Transfer, Release, PackActivated",
+            shared=True,
             config=_FOREVER | {"max.message.bytes": str(4 << 20)},
         ),
         Topic(

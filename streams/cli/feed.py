@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import typer
 
+from grids.city import open_city
 from streams.cli import clustered, console
 from streams.cli.adapt import City, Map, Name, System, chosen
+from streams.cli.places import cache_dir
 from streams.identity.persons import Persons
 from streams.inlets.adapters.trying import convert
 from streams.inlets.feeding import Fed, OtherFileError, feed
@@ -56,7 +58,7 @@ def feed_file(  # noqa: PLR0913, PLR0917 - each an option
     try:
         with console.progress(quiet=as_json) as step:
             if kind == "kafka":
-                fed = _to_kafka(file, to, place, rate, step, backfill=backfill)
+                fed = _to_kafka(file, to, place, rate, step, city, backfill=backfill)
             elif kind in ("http", "https") and not backfill:
                 with HttpSender(to, key=key) as sender:
                     fed = feed(file, sender, place, rate=rate, step=step)
@@ -78,11 +80,19 @@ def feed_file(  # noqa: PLR0913, PLR0917 - each an option
 
 
 def _to_kafka(
-    file: Path, to: str, state: Path, rate: float, step: Callable[[str, float], None], *, backfill: bool
+    file: Path,
+    to: str,
+    state: Path,
+    rate: float,
+    step: Callable[[str, float], None],
+    city: Path | None,
+    *,
+    backfill: bool,
 ) -> Fed:
     with clustered.extra():
         from streams.hosts.kafka.sending import ReportSender  # noqa: PLC0415
     settings = clustered.settings(urlsplit(to).netloc)
-    persons = Persons(state.parent)  # what people are known by stays beside the feed, and out of every log
+    fields = open_city(city, cache_dir()).rules.inlets.persons.fields if city else ()
+    persons = Persons(state.parent, fields)  # what people are known by stays beside the feed, and out of every log
     with ReportSender(settings, source=file.name, backfill=backfill, persons=persons) as sender:
         return feed(file, sender, state, rate=rate, step=step)

@@ -11,6 +11,7 @@ import typer
 from grids.city import open_city
 from streams.cli import clustered, console
 from streams.cli.places import cache_dir
+from streams.cli.serving import Cert, Key, Proxies, serving
 from streams.inlets.gateway.guard import is_loopback
 
 _MB = 1 << 20
@@ -29,12 +30,9 @@ def gateway(  # noqa: PLR0913, PLR0917 - each an option
     host: Annotated[
         str, typer.Option("--host", help="Where to listen; elsewhere only once keys are configured.")
     ] = "",
-    tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", exists=True, dir_okay=False, help="The certificate, for HTTPS (PEM).")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option("--tls-key", exists=True, dir_okay=False, help="Its key (PEM).")
-    ] = None,
+    tls_cert: Cert = None,
+    tls_key: Key = None,
+    trusted_proxy: Proxies = None,
     spool_mb: Annotated[int, typer.Option("--spool-mb", help="How much may wait there.", min=1)] = 1024,
     as_json: clustered.Json = False,
 ) -> None:
@@ -47,12 +45,11 @@ def gateway(  # noqa: PLR0913, PLR0917 - each an option
     """
     with clustered.extra():
         from streams.hosts.embedded.engine import wall_clock  # noqa: PLC0415
-        from streams.hosts.embedded.service import HOST, Serving, bind  # noqa: PLC0415
+        from streams.hosts.embedded.service import HOST, bind  # noqa: PLC0415
         from streams.hosts.kafka.gateway import Gateway  # noqa: PLC0415 - an extra
     settings = clustered.settings(broker, redis)
     host = host or HOST
-    if (tls_cert is None) != (tls_key is None):
-        raise typer.BadParameter("only one of the two; expected both", param_hint="--tls-cert, --tls-key")
+    how = serving(tls_cert, tls_key, trusted_proxy)
     bound = bind(port, host)
     gc.disable()  # a city stays: looking for garbage in it would take a fifth of the start
     with console.progress(quiet=as_json) as step:
@@ -60,7 +57,7 @@ def gateway(  # noqa: PLR0913, PLR0917 - each an option
     gc.freeze()
     gc.enable()
     service = Gateway(settings, opened, data, wall_clock, limit=spool_mb * _MB)
-    service.how = Serving(tls_cert, tls_key)
+    service.how = how
     configured = service.keep.accounts.configured
     if not (configured or is_loopback(host)):
         text = f"{host!r} without keys; expected {HOST}, or `onegrid keys add` or `accounts add` first"

@@ -11,7 +11,8 @@ import typer
 from grids.city import open_city
 from streams.cli import console
 from streams.cli.places import cache_dir
-from streams.hosts.embedded.service import HOST, Service, Serving, bind
+from streams.cli.serving import Cert, Key, Proxies, serving
+from streams.hosts.embedded.service import HOST, Service, bind
 from streams.inlets.gateway.guard import is_loopback
 
 
@@ -22,18 +23,9 @@ def run(
     host: Annotated[
         str, typer.Option("--host", help="Where to listen; not on this machine alone only once keys are configured.")
     ] = HOST,
-    tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", exists=True, dir_okay=False, help="The certificate, for HTTPS (PEM).")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option("--tls-key", exists=True, dir_okay=False, help="Its key (PEM).")
-    ] = None,
-    trusted_proxy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trusted-proxy", help="An address or network whose X-Forwarded-… is believed; may come twice."
-        ),
-    ] = None,
+    tls_cert: Cert = None,
+    tls_key: Key = None,
+    trusted_proxy: Proxies = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say where it listens as one JSON object.")] = False,
 ) -> None:
     """Serve one city from one process and one SQLite file: gateway, stages, console, /metrics.
@@ -42,8 +34,7 @@ def run(
 
     Example: onegrid run --city config/chengdu --data data/chengdu --port 8311
     """
-    if (tls_cert is None) != (tls_key is None):
-        raise typer.BadParameter("only one of the two; expected both", param_hint="--tls-cert, --tls-key")
+    how = serving(tls_cert, tls_key, trusted_proxy)
     bound = bind(port, host)
     gc.disable()  # a city stays: looking for garbage in it would take a fifth of the start, and halt desks later on
     with console.progress(quiet=as_json) as step:
@@ -52,7 +43,7 @@ def run(
     gc.freeze()
     gc.enable()
     service = Service(opened, data)
-    service.how = Serving(tls_cert, tls_key, tuple(trusted_proxy or ()))
+    service.how = how
     service.start()
     assert service.keep is not None
     configured = service.keep.accounts.configured

@@ -12,8 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from streams.cli import clustered, console
-from streams.hosts.embedded.audit import audit
-from streams.hosts.embedded.store import FILE
+from streams.hosts.embedded.beside import audit_folder
 from streams.ledger.audit import Anchor
 
 if TYPE_CHECKING:
@@ -46,6 +45,10 @@ _KINDS = {
     "TAKEN_TWICE": "重复处理 a report was taken in more often than accepted",
     "NOT_ACCEPTED": "来源不明 an effect of a report that was never accepted",
     "LETTER_MISSING": "退信缺失 a dead letter is missing",
+    "FILE": "文件损坏 a file beside the log is broken",
+    "TRAIL": "查看记录被改写 the trail of who looked was changed",
+    "MEDIA": "图片缺失或被截断 a picture is missing or cut off",
+    "PERSONS": "个人信息密钥不可用 what is known of persons can't be read",
     "LETTER_STRAY": "多余退信 a dead letter that the log does not have",
 }
 
@@ -88,7 +91,7 @@ def verify(
         raise typer.BadParameter("expected a data folder or a broker, one of them", param_hint="--data, --broker")
     anchors = _read(anchor) if anchor else []
     with console.progress(quiet=as_json) as step:
-        found = audit(data / FILE, anchors, step) if data is not None else _cluster(broker or "", anchors, step)
+        found = audit_folder(data, anchors, step) if data is not None else _cluster(broker or "", anchors, step)
     if write_anchor:
         kept = AnchorFile(datetime.now(UTC), found.heads)
         write_anchor.write_bytes(msgspec.json.format(msgspec.json.encode(kept)) + b"\n")

@@ -270,5 +270,6 @@ def _as_one(many: Sequence[Effects]) -> Effects:
         dead_letters=whole.dead_letters,
         outgoing=whole.outgoing,
         repeats=whole.repeats,
+        attendance=whole.attendance,
         counters=dict(sorted(whole.counters.items())),
     )

@@ -20,17 +20,19 @@ import hmac
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from streams.identity import erased
 from streams.identity.masking import is_personal, mask_text
 from streams.stages.acceptance import Accepted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from streams.records import Report
@@ -48,7 +50,11 @@ CREATE TABLE IF NOT EXISTS persons (
     report_id TEXT PRIMARY KEY, key BLOB NOT NULL, sealed BLOB NOT NULL, at REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS persons_at ON persons (at);
+CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+_LISTED = "erased"
+"""The mark of how many bytes of the list of erased persons have been gone through."""
 
 
 class PersonsError(Exception):
@@ -72,6 +78,8 @@ class Persons:
         self._fields = (PERSON, *fields)
         self._wrap = AESGCM(self._master)
         self._lock = threading.Lock()
+        self._listed = erased.place_of(folder)
+        _destroy_listed(self._db, self._listed)
 
     def close(self) -> None:
         """Close the file."""
@@ -100,6 +108,21 @@ class Persons:
                 self._db.execute("COMMIT")
         return found
 
+    def bare(self, line: bytes) -> bytes:
+        """Return a line that was refused as it may be put aside: with nothing of a person in it.
+
+        What personal fields hold is struck out, and numbers are masked. A line that is no JSON, so that nobody can
+        say where such a field ends, is cut off before the first one. Whoever sent it has it whole.
+        """
+        try:
+            said = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            named = [at for name in (*self._fields, "reporter") if (at := line.find(f'"{name}"'.encode())) >= 0]
+            line = line[: min(named, default=len(line))]
+        else:
+            line = msgspec.json.encode(_struck(said, frozenset((*self._fields, "reporter"))))
+        return mask_text(line.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+
     def open(self, report_id: str) -> dict[str, Any] | None:
         """Return what a report says of a person; None if it says nothing, or it was erased. Raises PersonsError."""
         with self._lock:
@@ -115,14 +138,15 @@ class Persons:
         return found
 
     def erase(self, reports: Iterable[str]) -> int:
-        """Destroy the keys of reports, on disk too; return how many there were."""
+        """Destroy the keys of reports, on disk too; return how many there were.
+
+        They are put on the list first, so that no older copy of the keys brings one back.
+        """
         with self._lock:
-            count = 0
-            for name in reports:
-                count += self._db.execute("DELETE FROM persons WHERE report_id = ?", (name,)).rowcount
-            if count:
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return count
+            query = "SELECT 1 FROM persons WHERE report_id = ?"
+            known = [name for name in dict.fromkeys(reports) if self._db.execute(query, (name,)).fetchone()]
+            erased.add(self._listed, known)
+            return _destroy(self._db, known)
 
     def before(self, at: float) -> list[str]:
         """List the reports that came before a time (seconds since 1970) and can still be read."""
@@ -156,6 +180,49 @@ class Persons:
         return "p" + hmac.new(self._master, b"reporter\0" + said, hashlib.sha256).hexdigest()[:16]
 
 
+def fault(folder: Path, db: sqlite3.Connection) -> str:
+    """Say why the keys in a file can't be used; empty if they can. One tells, since one master key is over all."""
+    row = db.execute("SELECT report_id, key FROM persons ORDER BY at DESC LIMIT 1").fetchone()
+    if row is None:
+        return ""
+    if not os.environ.get(ENV) and not (folder / KEY_FILE).is_file():
+        return f"{KEY_FILE} is not there; expected it, or {ENV}"
+    try:
+        _open(AESGCM(_master(folder)), row[1], row[0])
+    except (InvalidTag, PersonsError, ValueError):
+        return f"{row[0]}: sealed under another master key; expected that of {KEY_FILE}, or of {ENV}"
+    return ""
+
+
+def destroy_listed(file: Path, listed: Path) -> int:
+    """Destroy the keys in a file that a list names, wherever its reader has been; return how many there were."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("PRAGMA secure_delete = ON")
+        db.executescript(_SCHEMA)
+        db.execute("DELETE FROM marks WHERE name = ?", (_LISTED,))
+        return _destroy_listed(db, listed)
+
+
+def _destroy_listed(db: sqlite3.Connection, listed: Path) -> int:
+    """Go on with a list from where it was read last."""
+    row = db.execute("SELECT value FROM marks WHERE name = ?", (_LISTED,)).fetchone()
+    names, size = erased.read(listed, row[0] if row else 0)
+    count = _destroy(db, names)
+    if size != (row[0] if row else 0):
+        db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (_LISTED, size))
+    return count
+
+
+def _destroy(db: sqlite3.Connection, names: Iterable[str]) -> int:
+    """Delete keys, in the file and in its write-ahead log, all or none; return how many there were."""
+    db.execute("BEGIN IMMEDIATE")
+    count = db.executemany("DELETE FROM persons WHERE report_id = ?", ((name,) for name in names)).rowcount
+    db.execute("COMMIT")
+    if count > 0:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return max(count, 0)
+
+
 def _person(report: Report, fields: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in fields:
@@ -171,6 +238,13 @@ def _person(report: Report, fields: Sequence[str]) -> dict[str, Any]:
     if mask_text(report.text) != report.text:
         found["text"] = report.text
     return found
+
+
+def _struck(value: Any, names: Collection[str]) -> Any:
+    """Return a value with what fields of these names hold struck out, wherever they are."""
+    if isinstance(value, dict):
+        return {name: "***" if name in names and one else _struck(one, names) for name, one in value.items()}
+    return [_struck(one, names) for one in value] if isinstance(value, list) else value
 
 
 def _close(cipher: AESGCM, plain: bytes, name: str) -> bytes:

@@ -92,15 +92,18 @@ class Trail:
 
     def check(self) -> int | None:
         """Return the position of the first line that is not as it was written; None if all are."""
-        before = ""
         with self._lock:
-            for position, body, digest in self._db.execute(
-                "SELECT position, body, digest FROM trail ORDER BY position"
-            ):
-                if digest != _next(before, body):
-                    return int(position)
-                before = digest
-        return None
+            return broken_line(self._db)
+
+
+def broken_line(db: sqlite3.Connection) -> int | None:
+    """Return the position of the first line of a trail that is not as it was written; None if all are."""
+    before = ""
+    for position, body, digest in db.execute("SELECT position, body, digest FROM trail ORDER BY position"):
+        if not isinstance(body, bytes) or digest != _next(before, body):
+            return int(position)
+        before = digest
+    return None
 
 
 def _next(before: str, body: bytes) -> str:

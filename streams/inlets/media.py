@@ -150,6 +150,11 @@ class Media:
         return self._folder / sha256[:2] / sha256
 
 
+def is_kept(path: Path) -> bool:
+    """Say whether a file of the folder is a picture: one that is just being written has another name."""
+    return _NAME.fullmatch(f"{PREFIX}{path.name}") is not None and path.is_file()
+
+
 def _checked(data: bytes) -> tuple[bytes, str]:
     """Return a picture as it is kept, and its type. Raises MediaError."""
     if len(data) > LARGEST:

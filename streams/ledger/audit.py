@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.ledger.chain import Chain, ChainError, Head
+from streams.ledger.chain import START, Chain, ChainError, Head
 from streams.ledger.fold import Fold
 from streams.ledger.records import Claim, decode, encode
 
@@ -25,6 +26,9 @@ _EXAMPLES = 20
 
 _SERIAL = 14
 """Where the serial begins in a case number: behind desk and date."""
+
+_HEX = re.compile("[0-9a-f]{64}")
+"""What a head looks like; whoever tampers with a log need not keep to that."""
 
 _step = msgspec.json.Encoder().encode
 
@@ -110,7 +114,8 @@ class LogAudit:
             self.chain.add(offset, record)
         except ChainError as error:
             self._broken("CHAIN", offset, str(error))
-            self.chain.heads |= {desk: Head(head, offset) for desk, head in record.heads.items()}
+            told = {desk: head if _HEX.fullmatch(head) else START for desk, head in record.heads.items()}
+            self.chain.heads |= {desk: Head(head, offset) for desk, head in told.items()}
         left = []
         for anchor in self._anchors.pop(offset, ()):
             found = record.heads.get(anchor.desk)

@@ -25,7 +25,14 @@ _MINUTES = (0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 960, 1920, 3840, 7
 
 _NOBODYS = VOID | {MERGED}
 
-_INPUTS = {"RoutedReport": "report", "Action": "action", "Tick": "tick", "Ack": "ack", "PackActivated": "pack"}
+_INPUTS = {
+    "RoutedReport": "report",
+    "Action": "action",
+    "Tick": "tick",
+    "Ack": "ack",
+    "PackActivated": "pack",
+    "Attendance": "attendance",
+}
 
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a creation time beside every counter doubles the page and tells nothing

@@ -108,6 +108,11 @@ def _bad_time(report: Report, at: datetime, *, backfill: bool) -> Refusal | None
     return None
 
 
+def says_where(report: Report) -> bool:
+    """Say whether a report tells where it is in another way than by its position."""
+    return bool(report.component_id or report.source_grid or report.address)
+
+
 def _bad_position(report: Report) -> Refusal | None:
     if (report.lon is None) != (report.lat is None):
         field = "lon" if report.lon is None else "lat"
@@ -118,6 +123,8 @@ def _bad_position(report: Report) -> Refusal | None:
         return Refusal("BAD_POSITION", "lon", f"{report.lon}, {report.lat}", "finite degrees")
     if abs(report.lat) > 90 or abs(report.lon) > 180:  # noqa: PLR2004 - degrees of the globe
         swapped = abs(report.lon) <= 90 and abs(report.lat) <= 180  # noqa: PLR2004
+        if swapped and says_where(report):
+            return None  # intake places it by that, if they turn out to be swapped, and flags it
         hint = "; are lon and lat swapped?" if swapped else ""
         return Refusal(
             "BAD_POSITION", "lat", f"lon {report.lon}, lat {report.lat}", f"degrees within ±180 and ±90{hint}"

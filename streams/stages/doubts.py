@@ -1,6 +1,7 @@
 """What makes a position doubtful, report by report: pure, so that every host says the same of the same report.
 
     ZERO_POSITION      0, 0: nobody's; the report is placed by whatever else it says
+    SWAPPED_POSITION   longitude and latitude in each other's place: placed by whatever else it says, not turned round
     DEFAULT_POSITION   the point that a system fills in where it knows nothing, as the pack says (guard.defaults)
     UNDECLARED_DATUM   neither the report, its source nor its channel says in which datum it is
     OFF_COMPONENT      far from the component that the report itself names
@@ -21,6 +22,7 @@ import shapely
 from grids import datum
 from grids.datumguard import CANDIDATES, same
 from grids.projection import WGS84, transformer
+from streams.stages.acceptance import says_where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,12 +54,28 @@ def datum_of(city: City, report: Report) -> str:
     )
 
 
-def is_zero(report: Report) -> bool:
-    """Say whether a position is 0, 0, which systems send for none, and the report says in another way where it is.
+PASSED_OVER = 0.8
+"""The most that a report is believed whose position had to be passed over, however sure the rest is."""
 
-    One that does not is a dead letter: nobody could place it.
+
+def passed_over(city: City, report: Report) -> str:
+    """Return why a position counts for nothing, where the report says in another way where it is; else empty.
+
+    It is 0, 0, which systems send for none, or its axes are swapped. Turned round it might be right, or look so: what
+    the report says besides is surer. One that says nothing else is a dead letter: nobody could place it.
     """
-    return report.lon == 0 and report.lat == 0 and bool(report.component_id or report.source_grid or report.address)
+    if report.lon is None or report.lat is None or not says_where(report):
+        return ""
+    if report.lon == 0 and report.lat == 0:
+        return "ZERO_POSITION"
+    return "SWAPPED_POSITION" if is_swapped(city, report.lon, report.lat) else ""
+
+
+def is_swapped(city: City, lon: float, lat: float) -> bool:
+    """Say whether a position lies in the city only with its axes in each other's place."""
+    west, south, east, north = city.bounds
+    turned, right = west <= lat <= east and south <= lon <= north, west <= lon <= east and south <= lat <= north
+    return turned and not right
 
 
 def doubts(city: City, grid: Grid, report: Report, lon: float, lat: float) -> list[Doubt]:

@@ -19,7 +19,7 @@ from grids.duties.routing import INCIDENT, Question, answer
 from grids.locator import METHODS
 from grids.when import facts
 from streams.records import DeadLetter, Placement, RoutedReport
-from streams.stages.doubts import datum_of, doubts, is_zero
+from streams.stages.doubts import PASSED_OVER, datum_of, doubts, is_swapped, passed_over
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,12 +161,14 @@ def _place(city: City, reports: Sequence[Report]) -> list[tuple[Place, Placement
     ):
         if cell >= 0:
             method, confidence, flags = _certainty(city, report, METHODS[how], said)
-            for doubt in doubts(city, grid, report, lon, lat):
+            if passed := passed_over(city, report):
+                flags, confidence = (*flags, passed), min(confidence, PASSED_OVER)
+            for doubt in () if passed else doubts(city, grid, report, lon, lat):
                 flags, confidence = (*flags, doubt.flag), min(confidence, doubt.at_most)
             place = grid.places[cell]
             accuracy = None if report.lon is None else report.accuracy_m
             found.append((place, _placement(grid, place, method, confidence, flags, border, lon, lat, accuracy)))
-        elif report.lon is not None and not is_zero(report) and _elsewhere(city, lon, lat):
+        elif report.lon is not None and not passed_over(city, report) and _elsewhere(city, lon, lat):
             found.append(_swapped_or_far(city, report))
         else:
             found.append(_by_old_grid(city, grid, report, lon, lat))
@@ -179,7 +181,7 @@ def _to_wgs84(city: City, reports: Sequence[Report]) -> tuple[NDArray[np.float64
     lon, lat = np.full(len(reports), np.nan), np.full(len(reports), np.nan)
     declared = []
     for number, report in enumerate(reports):
-        if report.lon is not None and report.lat is not None and not is_zero(report):
+        if report.lon is not None and report.lat is not None and not passed_over(city, report):
             lon[number], lat[number] = report.lon, report.lat
             declared.append(datum_of(city, report))
         else:
@@ -198,9 +200,8 @@ def _certainty(city: City, report: Report, method: str, declared: str) -> tuple[
     flags: list[str] = []
     if report.component_id and report.component_id not in city.rules.components:
         flags.append("UNKNOWN_COMPONENT")
-    if report.lon is None or is_zero(report):
-        zero = ("ZERO_POSITION",) if is_zero(report) else ()
-        return "COMPONENT", 1.0, (*flags, *zero)
+    if report.lon is None or passed_over(city, report):
+        return "COMPONENT", 1.0, tuple(flags)
     confidence = 1.0 if method == "POINT" else 0.9
     expected = city.rules.inlets.source_datum.get(report.system) or city.rules.form.channel_datum.get(report.channel)
     if report.datum and expected and report.datum != expected and {declared, expected} != {"WGS84", "CGCS2000"}:
@@ -227,20 +228,21 @@ def _swapped_or_far(city: City, report: Report) -> RouteError:
     west, south, east, north = city.bounds
     lon, lat = report.lon or 0.0, report.lat or 0.0
     inside = f"lon {west:.2f} to {east:.2f} and lat {south:.2f} to {north:.2f}"
-    if west <= lat <= east and south <= lon <= north:
+    if is_swapped(city, lon, lat):
         return RouteError("SWAPPED_COORDINATES", f"lon, lat: {lon}, {lat} are swapped; expected {inside}")
     return RouteError("OUT_OF_CITY", f"lon, lat: {lon}, {lat} is over 0.5° outside the city; expected {inside}")
 
 
 def _by_old_grid(city: City, grid: Grid, report: Report, lon: float, lat: float) -> tuple[Place, Placement]:
     """Place by an old grid's code, as surely as its heaviest cell weighs; else nowhere, for a person to place."""
+    passed = passed_over(city, report)
     if report.source_layer and report.source_grid:
         cells = city.versions.cells_of(report.source_layer, report.source_grid, grid)
         if cells:
             index, weight = cells[0]
-            place = grid.places[index]
-            return place, _placement(grid, place, "CROSSWALK", round(weight, 3), (), math.nan, lon, lat)
-    flags = ("ZERO_POSITION",) if is_zero(report) else ("OUTSIDE",) if not math.isnan(lon) else ("NO_POSITION",)
+            place, sure = grid.places[index], min(round(weight, 3), PASSED_OVER) if passed else round(weight, 3)
+            return place, _placement(grid, place, "CROSSWALK", sure, (passed,) if passed else (), math.nan, lon, lat)
+    flags = (passed or ("NO_POSITION" if math.isnan(lon) else "OUTSIDE"),)
     if report.address and (found := city.gazetteer.find(report.address)):
         place = city.rules.places.at(found.area)
         return place, _placement(grid, place, "ADDRESS", found.confidence, flags, math.nan, lon, lat)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grids.codes import DISTRICT
-from streams.records import DeadLetter, PackActivated, Report
+from streams.records import Attendance, DeadLetter, PackActivated, Report
 from streams.stages.acceptance import Accepted, Refusal, check_report, decode_report
 from streams.stages.intake import route
 from tests.simulation.media import Entry
@@ -59,7 +59,9 @@ class Gateway(Inlet):
             self.rest(lambda: not network.arrived)
             return
         letter = self.call("take a letter", lambda: network.arrived.pop(0) if network.arrived else None)
-        if letter is not None and letter.deed is not None:
+        if letter is not None and isinstance(letter.deed, Attendance):
+            self.attendance(letter, letter.deed)
+        elif letter is not None and letter.deed is not None:
             self.deed(letter, letter.deed)
         elif letter is not None:
             self.read(letter)
@@ -88,6 +90,13 @@ class Gateway(Inlet):
         desk = self.call("ask the board", lambda: homes.get(number, number[:DISTRICT]))
         at = self.clock()
         self.call(f"deed {letter.name} to {desk}", lambda: world.put(desk, at, deed))
+        self.answer(letter, letter.name)
+
+    def attendance(self, letter: Letter, said: Attendance) -> None:
+        """Tell every desk that somebody goes on or off duty."""
+        world, at = self.world, self.clock()
+        for desk in sorted(world.first.rules.places.desks):
+            self.call(f"deed {letter.name} to {desk}", lambda desk=desk: world.put(desk, at, said))
         self.answer(letter, letter.name)
 
     def journal(self, entry: Entry) -> None:

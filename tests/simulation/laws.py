@@ -181,6 +181,7 @@ class Laws:
         for letter in effects.dead_letters:
             self._letter(letter, effects.now)
         self.marks.update(effects.repeats)
+        self.marks.update(f"attendance:{said.attendance_id}" for said in effects.attendance)
 
     def _letter(self, letter: DeadLetter, now: datetime) -> None:
         """No input is one that nobody foresaw, and whoever asks of a case or alert that there is finds it."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from random import Random
 
-    from streams.records import Ack, Action
+    from streams.records import Ack, Action, Attendance
 
 
 @dataclass(eq=False)
@@ -21,7 +21,7 @@ class Letter:
 
     name: str
     body: bytes = b""
-    deed: Action | Ack | None = None
+    deed: Action | Ack | Attendance | None = None
     answer: str | None = None
 
 

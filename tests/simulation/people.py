@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from streams.records import Ack, Action, Alert, Report
+from streams.records import Ack, Action, Alert, Attendance, Report
 from streams.stages.desk.lifecycle import OPEN, VERBS
 from tests.packs import LEAVES, STREETS, point
 from tests.simulation.network import Letter
@@ -114,6 +114,16 @@ class People:
         by = centre if self.dice.random() < 0.9 else "990100-WT"
         ack = Ack(name, alert.desk, by, self.world.now - timedelta(minutes=self.dice.choice((0, 0, 3))))
         self.world.network.send(Letter(name, deed=ack))
+
+    def attend(self) -> None:
+        """Go on or off duty."""
+        said = Attendance(
+            f"w-{self.world.number()}",
+            f"W{self.dice.randrange(1, 9):03d}",
+            self.dice.random() < 0.5,
+            self.world.now - timedelta(minutes=self.dice.choice((0, 0, 3, 300, 900))),
+        )
+        self.world.network.send(Letter(said.attendance_id, deed=said))
 
     def _send(self, report: Report) -> None:
         name = report.report_id or f"{report.system}/{report.system_no}"

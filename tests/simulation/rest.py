@@ -11,7 +11,7 @@ from streams.ledger.audit import Anchor, Findings, LogAudit
 from streams.ledger.fold import counted
 from streams.ledger.testing import MemoryLog, MemorySnapshots
 from streams.outlets.board.tables import SCHEMA, rebuild
-from streams.records import Action, together
+from streams.records import together
 from streams.stages.casefile import overdue_shares
 from streams.stages.desk import clocks
 from streams.stages.desk.attribution import Ran, overdue_us
@@ -77,7 +77,7 @@ def _nothing_lost(world: World, laws: Laws) -> None:
         _hold(bool(known), f"report {name} was acknowledged at {entry.at}, and nothing became of it")
     for name, letter in world.network.acknowledged.items():
         if letter.deed is not None:
-            kind = "action" if isinstance(letter.deed, Action) else "ack"
+            kind = type(letter.deed).__name__.lower()
             known = laws.marks[f"{kind}:{name}"] or laws.marks[f"dead:{name}"]
             _hold(bool(known), f"{kind} {name} was acknowledged, and nothing became of it")
             world.figures["refused, and a copy taken later"] += bool(

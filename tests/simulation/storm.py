@@ -51,6 +51,8 @@ class Storm:
             world.people.act()
         elif fate < 0.11:
             world.people.confirm()
+        elif fate < 0.115:
+            world.people.attend()
         elif fate < 0.25:
             world.network.move(calm=False)
         elif fate < 0.27:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streams.hosts.embedded.host import EmbeddedHost
-    from streams.records import DeadLetter, Deed, Effects
+    from streams.records import DeadLetter, Effects, Said
     from streams.stages.acceptance import Accepted
 
 _log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ def wall_clock() -> datetime:
 @dataclass
 class _Call:
     reports: Sequence[Accepted] = ()
-    actions: Sequence[tuple[Deed, datetime]] = ()
+    actions: Sequence[tuple[Said, datetime]] = ()
     letters: Sequence[DeadLetter] = ()
     done: Future[None] = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
@@ -112,7 +112,7 @@ class Engine:
         """Keep what an inlet refused and has to be known; the future is done once it is on disk."""
         return self._put(_Call(letters=letters))
 
-    def submit(self, actions: Sequence[tuple[Deed, datetime]]) -> Future[None]:
+    def submit(self, actions: Sequence[tuple[Said, datetime]]) -> Future[None]:
         """Take actions and acknowledgements in; the future is done once they are on disk."""
         return self._put(_Call(actions=actions))
 

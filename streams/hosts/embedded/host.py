@@ -19,7 +19,7 @@ from streams.hosts.partition import Partition
 from streams.ledger.chain import ChainError
 from streams.outlets.measures.names import KEY as NAMES
 from streams.outlets.measures.names import names_of
-from streams.records import DeadLetter, Effects, Item, PackActivated, Report, Tick, together
+from streams.records import Attendance, DeadLetter, Effects, Item, PackActivated, Report, Tick, together
 from streams.stages.acceptance import Accepted
 from streams.stages.desk.desks import Desks
 from streams.stages.intake import route
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from grids.city import City
-    from streams.records import Body, Case, Deed, RoutedReport
+    from streams.records import Body, Case, Deed, RoutedReport, Said
 
 BATCH = 500
 """Inputs of one transaction."""
@@ -87,10 +87,15 @@ class EmbeddedHost:
         with self.store.transaction():
             self.store.add_reports((one.report.report_id, one.at, one.original) for one in batch)
 
-    def submit(self, deeds: Iterable[tuple[Deed, datetime]]) -> None:
-        """Put actions and acknowledgements into the inbox of the desks of their cases, on disk when this returns."""
+    def submit(self, deeds: Iterable[tuple[Said, datetime]]) -> None:
+        """Put actions and acknowledgements into the inbox of the desks of their cases, on disk when this returns.
+
+        Who is on duty may be asked by any desk, and is told to all of them.
+        """
         self._ready()
-        rows: list[tuple[str, datetime, Body]] = [(self._desk_of(one), at.astimezone(UTC), one) for one, at in deeds]
+        rows: list[tuple[str, datetime, Body]] = [
+            (desk, at.astimezone(UTC), one) for one, at in deeds for desk in self._desks_of(one)
+        ]
         with self.store.transaction():
             self.store.add_inbox(rows)
 
@@ -245,6 +250,9 @@ class EmbeddedHost:
             told += done.effects.values()
         self.store.set_meta("applied", str(self._partition.applied))
         return together(told)
+
+    def _desks_of(self, said: Said) -> Iterable[str]:
+        return self.city.rules.places.desks if isinstance(said, Attendance) else (self._desk_of(said),)
 
     def _desk_of(self, deed: Deed) -> str:
         """Return the desk of a deed's case; an unknown case goes to the city's desk, which refuses it."""

@@ -42,11 +42,13 @@ class _Input(msgspec.Struct):
     alert_id: str = ""
     transfer_id: str = ""
     release_id: str = ""
+    attendance_id: str = ""
 
     @property
     def id(self) -> str:
         """Its own id; empty for one that nobody waits for."""
-        return self.report.report_id or self.action_id or self.alert_id or self.transfer_id or self.release_id
+        about = self.action_id or self.alert_id or self.transfer_id or self.release_id or self.attendance_id
+        return self.report.report_id or about
 
     @property
     def cause(self) -> str:
@@ -75,8 +77,9 @@ class Inputs:
         for step in effects.transitions:
             taken[step.cause] += step.cause.startswith("report:") and step.verb in _TAKEN
         taken.update(effects.repeats)
-        for sent in effects.outgoing:
-            taken[sent.name] += 0
+        said = (f"attendance:{one.attendance_id}" for one in effects.attendance)
+        for name in (*(sent.name for sent in effects.outgoing), *said):
+            taken[name] += 0
         self._upsert("causes", taken)
         self._upsert("letters", Counter(_encode(letter) for letter in effects.dead_letters))
 

@@ -19,7 +19,7 @@ from streams.hosts.kafka import inbox, intake
 from streams.hosts.kafka.app import GROUP
 from streams.ledger.audit import Anchor, Finding, Findings, LogAudit
 from streams.ledger.kafka import AwayError, KafkaLog, Reader, Writer, partitions_of
-from streams.records import Ack, Action, Release, RoutedReport, Transfer
+from streams.records import Ack, Action, Attendance, Release, RoutedReport, Transfer
 from streams.topics import DEAD_LETTERS, DESK, EFFECTS, REPORTS, partition_of
 
 if TYPE_CHECKING:
@@ -183,7 +183,8 @@ class _Auditor:
             ],
         )
         causes = [(step.cause, step.verb in _TAKEN) for step in effects.transitions if ":" in step.cause]
-        causes += [(name, False) for name in (*effects.repeats, *(sent.name for sent in effects.outgoing))]
+        said = (f"attendance:{one.attendance_id}" for one in effects.attendance)
+        causes += [(name, False) for name in (*effects.repeats, *said, *(sent.name for sent in effects.outgoing))]
         self.db.executemany(
             "INSERT INTO causes VALUES (?, ?) ON CONFLICT (cause) DO UPDATE SET taken = taken + excluded.taken",
             causes,
@@ -279,15 +280,18 @@ class _Any:
 
 def _cause(item: Item) -> str:
     """Return what steps name as their cause."""
+    cause = ""
     match item.body:
         case RoutedReport() as routed:
-            return f"report:{routed.report.report_id}"
+            cause = f"report:{routed.report.report_id}"
         case Action() as action:
-            return f"action:{action.action_id}"
+            cause = f"action:{action.action_id}"
         case Ack() as ack:
-            return f"ack:{ack.alert_id}"
+            cause = f"ack:{ack.alert_id}"
         case Transfer() as sent:
-            return f"transfer:{sent.transfer_id}"
+            cause = f"transfer:{sent.transfer_id}"
         case Release() as told:
-            return f"release:{told.release_id}"
-    return ""
+            cause = f"release:{told.release_id}"
+        case Attendance() as said:
+            cause = f"attendance:{said.attendance_id}"
+    return cause

@@ -23,6 +23,7 @@ from streams.envelope import Entry, seal
 from streams.hosts.kafka.spool import Letter, SpoolFullError
 from streams.ledger.kafka import AwayError, Writer, partitions_of
 from streams.outlets.board import BoardAwayError
+from streams.records import Attendance
 from streams.topics import DEAD_LETTERS, DESK, REPORTS, partition_of, report_key
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from streams.hosts.kafka.spool import Spool
     from streams.inlets.gateway.metrics import GatewayMetrics
     from streams.outlets.board.redis import RedisBoard
-    from streams.records import DeadLetter, Deed
+    from streams.records import DeadLetter, Said
     from streams.settings import ClusterSettings
     from streams.stages.acceptance import Accepted
 
@@ -56,7 +57,7 @@ _encode = msgspec.json.Encoder().encode
 @dataclass
 class _Call:
     reports: Sequence[Accepted] = ()
-    deeds: Sequence[tuple[Deed, datetime]] = ()
+    deeds: Sequence[tuple[Said, datetime]] = ()
     refused: Sequence[DeadLetter] = ()
     begun: float = field(default_factory=time.perf_counter)
     done: Future[None] = field(default_factory=Future)
@@ -123,7 +124,7 @@ class KafkaEngine:
         """Take reports in; the future is done once all replicas have them, or the disk."""
         return self._put(_Call(reports=reports))
 
-    def submit(self, actions: Sequence[tuple[Deed, datetime]]) -> Future[None]:
+    def submit(self, actions: Sequence[tuple[Said, datetime]]) -> Future[None]:
         """Take actions and acknowledgements in; the future is done once all replicas have them, or the disk."""
         return self._put(_Call(deeds=actions))
 
@@ -270,9 +271,11 @@ class KafkaEngine:
             number = (report.system, report.system_no)
             entry = Entry(one.at, msgspec.Raw(one.original), report.report_id, homes.get(number, ""))
             found.append(Letter(REPORTS, report_key(*number), entry))
-        has = self._having([deed.case_no for deed, _ in deeds])
-        for (deed, at), desk in zip(deeds, has, strict=True):
-            found.append(Letter(DESK, desk, Entry(at.astimezone(UTC), msgspec.Raw(_encode(deed)))))
+        has = iter(self._having([deed.case_no for deed, _ in deeds if not isinstance(deed, Attendance)]))
+        for deed, at in deeds:
+            entry = Entry(at.astimezone(UTC), msgspec.Raw(_encode(deed)))
+            desks = sorted(self._desks) if isinstance(deed, Attendance) else (next(has),)
+            found += [Letter(DESK, desk, entry) for desk in desks]
         found += [
             Letter(DEAD_LETTERS, letter.stage, Entry(letter.at, msgspec.Raw(_encode(letter))))
             for call in calls

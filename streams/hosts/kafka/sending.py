@@ -89,7 +89,8 @@ class ReportSender:
             found = read_line(line, at, source=self.source, backfill=self.backfill)
             if isinstance(found, DeadLetter):
                 if self._persons is not None:
-                    found.original = mask_text(line.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+                    found.original = self._persons.bare(line)
+                    found.text = mask_text(found.text)
                 self._put(DEAD_LETTERS, 0, found.stage, msgspec.json.encode(found))
                 refused.append(Refused(index, found.reason, found.text))
                 continue

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from streams.identity.accounts import Accounts
     from streams.identity.principals import Principal
     from streams.outlets.board import Board
-    from streams.records import Case, DeadLetter, Deed, Transition
+    from streams.records import Case, DeadLetter, Said, Transition
 
 _BOARD_AWAY = (
     "BOARD_AWAY",
@@ -62,7 +62,7 @@ class Engine(Protocol):
     def accept(self, reports: Sequence[Accepted]) -> Future[None]:
         """Take reports in; the future is done once they are on disk."""
 
-    def submit(self, actions: Sequence[tuple[Deed, datetime]]) -> Future[None]:
+    def submit(self, actions: Sequence[tuple[Said, datetime]]) -> Future[None]:
         """Take actions and acknowledgements in; the future is done once they are on disk."""
 
     def refuse(self, letters: Sequence[DeadLetter]) -> Future[None]:

@@ -57,7 +57,7 @@ class Keep:
         self.media = Media(folder)
         self.replays = Replays(clock, folder)
         self.index = Index(folder)
-        self.duty = Duty(folder)
+        self.duty = Duty(folder, rules)
         self.inlet = Inlet(
             clock,
             replays=self.replays,
@@ -119,11 +119,11 @@ def make_gateway(
     sight = app.state.sight
     add_alerts(app, engine, open_board, city, clock, keep.folder)
     add_places(app, city, clock)
-    add_sessions(app, keep.accounts)
+    add_sessions(app, keep.accounts, clock)
     add_media(app, keep.media, open_board, sight, clock)
     add_open311(app, Open311(rules, open_board, sight, keep.index, keep.accounts, clock))
     add_suggest(app, city, open_board)
-    add_phone(app, rules, open_board, sight, keep.duty, clock)
+    add_phone(app, engine, rules, open_board, sight, keep.duty, clock)
     add_sources(app, keep.index, rules, clock)
     add_persons(app, keep.persons, keep.trail, open_board, sight, clock)
     return app

@@ -44,6 +44,7 @@ _ZH = {
     "KEY_REUSED": "同一键已用于另一请求",
     "NOT_SIGNED_IN": "未登录，也未带密钥",
     "WRONG_PASSWORD": "账号或口令不对",
+    "TOO_MANY_TRIES": "同一地址试口令过频，请稍后重试",
     "LOCKED": "口令多次有误，账号已锁定",
     "NO_CSRF_TOKEN": "缺少或不符的 CSRF 令牌",
     "OTHER_ORIGIN": "来自其他网站的页面",

@@ -15,16 +15,22 @@ from streams.identity.current import maybe_user_of
 from streams.inlets.gateway.answers import json
 from streams.inlets.gateway.bodies import STATUS, read_body
 from streams.inlets.gateway.guard import COOKIE
+from streams.inlets.gateway.limits import Rates
 from streams.inlets.gateway.problems import problem
 from streams.stages.acceptance import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
     from typing import Any
 
     from streams.identity.accounts import Accounts, Session
     from streams.identity.principals import Principal
 
 _LONGEST = 4096
+
+_TRIES_A_SECOND, _BURST_S = 0.5, 60.0
+"""Passwords that may be tried from one address: an office that signs in at eight is let in, a list of names isn't."""
 
 _POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
@@ -36,8 +42,9 @@ class _SignIn(msgspec.Struct, forbid_unknown_fields=True):
     password: str
 
 
-def add_sessions(app: FastAPI, accounts: Accounts) -> None:
+def add_sessions(app: FastAPI, accounts: Accounts, clock: Callable[[], datetime]) -> None:
     """Add /v1/session and the page on which one signs in."""
+    tries = Rates(clock, burst=_BURST_S)
     page = files("streams.inlets.gateway").joinpath("login.html").read_bytes()
 
     @app.get("/login", include_in_schema=False)
@@ -61,12 +68,9 @@ def add_sessions(app: FastAPI, accounts: Accounts) -> None:
             asked = msgspec.json.decode(body, type=_SignIn)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return problem(422, "BAD_FIELD", str(error))
-        try:
-            found = await run_in_threadpool(accounts.sign_in, asked.name, asked.password)
-        except LockedError as error:
-            answer = problem(429, "LOCKED", f"too many wrong passwords; expected to be tried in {error.wait_s:.0f} s")
-            answer.headers["Retry-After"] = str(round(error.wait_s) + 1)
-            return answer
+        found = await _tried(request, asked, accounts, tries)
+        if isinstance(found, Response):
+            return found
         if found is None:
             return problem(401, "WRONG_PASSWORD", "name or password: not right")
         token, session = found
@@ -83,6 +87,23 @@ def add_sessions(app: FastAPI, accounts: Accounts) -> None:
         answer = Response(status_code=204)
         answer.delete_cookie(COOKIE, path="/")
         return answer
+
+
+async def _tried(
+    request: Request, asked: _SignIn, accounts: Accounts, tries: Rates
+) -> tuple[str, Session] | Response | None:
+    """Try a password, unless too many have been, for this account or from this address."""
+    wait = tries.wait_s(request.client.host if request.client else "", _TRIES_A_SECOND)
+    code, text = "TOO_MANY_TRIES", f"too many tries from one address; expected the next in {wait:.0f} s"
+    if not wait:
+        try:
+            return await run_in_threadpool(accounts.sign_in, asked.name, asked.password)
+        except LockedError as error:
+            wait = error.wait_s
+            code, text = "LOCKED", f"too many wrong passwords; expected to be tried in {wait:.0f} s"
+    answer = problem(429, code, text)
+    answer.headers["Retry-After"] = str(round(wait) + 1)
+    return answer
 
 
 def _said(user: Principal, session: Session | None) -> dict[str, Any]:

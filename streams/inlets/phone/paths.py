@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from uuid_utils import uuid7
 
 from streams.identity.current import user_of
 from streams.identity.masking import mask_text
 from streams.identity.sight import may
-from streams.inlets.gateway.answers import json
+from streams.inlets.gateway.answers import json, refused
 from streams.inlets.gateway.bodies import STATUS, read_body
 from streams.inlets.gateway.open311.services import MATTERS
 from streams.inlets.gateway.problems import forbidden, problem
+from streams.records import Attendance
 from streams.stages.acceptance import Refusal
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from grids.rules import Rules
     from streams.identity.principals import Principal
     from streams.identity.sight import Sight
+    from streams.inlets.gateway.app import Engine
     from streams.inlets.phone.duty import Duty
     from streams.outlets.board import Board
     from streams.records import Case
@@ -45,11 +48,15 @@ _PAGE, _PAGES, _MOST = 500, 20, 200
 
 
 class _DutyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`worker` is for calls from this machine without a key: whoever has one says it of themselves."""
+
     on: bool
+    worker: str = ""
 
 
 def add_phone(
     app: FastAPI,
+    engine: Engine,
     rules: Rules,
     open_board: Callable[[], Board],
     sight: Sight,
@@ -74,11 +81,15 @@ def add_phone(
         found = _tasks(open_board(), user, sight)
         return json({"items": [_shown(rules, case, user) for case in found]})
 
-    @app.get("/v1/phone/duty", summary="Whether I am on duty")
-    def get_duty(request: Request) -> Response:
-        return json(duty.of(user_of(request).name))
+    _duty(app, engine, duty, clock)
 
-    @app.post("/v1/phone/duty", summary="Go on or off duty")
+
+def _duty(app: FastAPI, engine: Engine, duty: Duty, clock: Callable[[], datetime]) -> None:
+    @app.get("/v1/phone/duty", summary="Whether I am on duty")
+    def get_duty(request: Request, worker: str = "") -> Response:
+        return json(duty.of(_who(user_of(request), worker), clock()))
+
+    @app.post("/v1/phone/duty", summary="Go on or off duty: from then on tasks come, or don't")
     async def post_duty(request: Request) -> Response:
         user = user_of(request)
         if not may(user, "ACT"):
@@ -90,7 +101,16 @@ def add_phone(
             asked = msgspec.json.decode(body, type=_DutyBody)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return problem(422, "BAD_FIELD", str(error))
-        return json(duty.set(user.name, on=asked.on, at=clock()))
+        worker, at = _who(user, asked.worker), clock()
+        if duty.knows(worker):
+            said = Attendance(str(uuid7()), worker, asked.on, at)
+            if failed := await refused(engine.submit([(said, at)])):
+                return failed
+        return json(duty.set(worker, on=asked.on, at=at))
+
+
+def _who(user: Principal, worker: str) -> str:
+    return worker or user.name if user.kind == "local" else user.name
 
 
 def _files(app: FastAPI) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from streams.outlets.console.live import Live
     from streams.outlets.console.users import User
     from streams.outlets.measures.room import Room
-    from streams.records import Deed, Report
+    from streams.records import Report, Said
     from streams.stages.acceptance import Accepted
 
 _PATIENCE_S, _STEP_S = 3.0, 0.05
@@ -49,7 +49,7 @@ class Engine(Protocol):
     def accept(self, reports: Sequence[Accepted]) -> Future[None]:
         """Take reports in; the future is done once they are on disk."""
 
-    def submit(self, actions: Sequence[tuple[Deed, datetime]]) -> Future[None]:
+    def submit(self, actions: Sequence[tuple[Said, datetime]]) -> Future[None]:
         """Take actions in; the future is done once they are on disk."""
 
 

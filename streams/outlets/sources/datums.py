@@ -13,7 +13,7 @@ import numpy as np
 
 from grids.datumguard import Evidence, judge
 from streams.records import Report
-from streams.stages.doubts import as_each, datum_of, doubts, misses
+from streams.stages.doubts import as_each, datum_of, doubts, misses, passed_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,8 +45,8 @@ class Guard:
     def _add(self, report: Report, positions: dict[str, tuple[float, float]]) -> None:
         source = (f"{report.system}/{report.channel}", datum_of(self._city, report))
         self._reports[source] += 1
-        if report.lon == 0 and report.lat == 0:
-            self._flags[source]["ZERO_POSITION"] += 1
+        if passed := passed_over(self._city, report) or ("ZERO_POSITION" if report.lon == report.lat == 0 else ""):
+            self._flags[source][passed] += 1
             return
         day = (report.occurred_at or report.reported_at).astimezone(self._city.zone).date()
         grid = self._city.grid_at(day)

@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from grids.codes import DISTRICT
 from grids.duties.receipts import Ruling
-from streams.records import Case, Change, Clock, Source, Transition
+from streams.records import Attendance, Case, Change, Clock, Source, Transition
 from streams.stages.desk.agenda import Agenda
 from streams.stages.desk.lifecycle import OPEN
 from streams.stages.desk.sightings import Sightings
@@ -28,15 +28,19 @@ if TYPE_CHECKING:
 
 _DAY_DIGITS = 8
 
+_ATTENDANCE = timedelta(days=7)
+"""For how long words of being on duty are remembered: as long as any pack may let them hold (`limits.duty_hours`)."""
+
 _CHANGES = Change.__struct_fields__
 
 
 class DeskState(msgspec.Struct, kw_only=True):
     """All that a desk remembers at one position of its log, from which it goes on as if it had never stopped.
 
-    `serials` are the last used by city date; `sources` the numbers known of cases, with the case; `moved` the
-    cases that other desks have taken over, with their desk and the step by which they left; `received` those that
-    came from other desks, with the step by which they last did.
+    `attendance` is what workers last said of being on duty, in the order in which they did; `serials` are the last
+    used by city date; `sources` the numbers known of cases, with the case; `moved` the cases that other desks have
+    taken over, with their desk and the step by which they left; `received` those that came from other desks, with
+    the step by which they last did.
     """
 
     desk: str
@@ -49,6 +53,7 @@ class DeskState(msgspec.Struct, kw_only=True):
     moved: list[tuple[str, str, int]]
     received: list[tuple[str, int]] = []
     rulings: list[Ruling]
+    attendance: list[Attendance] = []
 
 
 def apply(case: Case | None, transition: Transition, values: dict[str, Any] | None = None) -> Case:
@@ -107,6 +112,7 @@ class CaseBook:
         self.moved: dict[str, tuple[str, int]] = {}
         self.received: dict[str, int] = {}
         self.rulings: dict[str, Ruling] = {}
+        self.attendance: dict[str, Attendance] = {}
         self.sightings = Sightings(rules)
         self._serials: dict[date, int] = {}
         self._agenda = Agenda(rules, self.cases)
@@ -126,6 +132,7 @@ class CaseBook:
             moved=[(number, desk, seq) for number, (desk, seq) in self.moved.items()],
             received=list(self.received.items()),
             rulings=list(self.rulings.values()),
+            attendance=list(self.attendance.values()),
         )
 
     def restore(self, state: DeskState) -> None:
@@ -135,6 +142,7 @@ class CaseBook:
         self.moved = {number: (desk, seq) for number, desk, seq in state.moved}
         self.received = dict(state.received)
         self.rulings = {ruling.row: ruling for ruling in state.rulings}
+        self.attendance = {said.worker: said for said in state.attendance}
         for case_no, source in state.sources:
             self._note_source(case_no, source)
         self.cases.update((case.case_no, case) for case in state.cases)
@@ -188,6 +196,15 @@ class CaseBook:
             return None
         return found
 
+    def attend(self, said: Attendance) -> None:
+        """Note that a worker goes on or off duty."""
+        self.attendance.pop(said.worker, None)
+        self.attendance[said.worker] = said
+
+    def lasts(self, said: Attendance, at: datetime) -> bool:
+        """Say whether it is still so at a moment what a worker has said; else they go by their shift again."""
+        return at < said.at + timedelta(hours=self.rules.form.limits.duty_hours)
+
     def pop_due(self, until: datetime) -> tuple[Case, Due] | None:
         """Take what clocks reach next at or before a moment, in the order due, case, clock."""
         return self._agenda.pop(until)
@@ -207,6 +224,8 @@ class CaseBook:
             if number in self.cases and self.case(number, now) is None:
                 del self.cases[number]
         self.sightings.forget(now)
+        while self.attendance and (said := next(iter(self.attendance.values()))).at < now - _ATTENDANCE:
+            del self.attendance[said.worker]
         memory = timedelta(days=self.rules.duplicates.memory_days)
         while known and self.sources[known[0]][1].at < now - memory:
             del self.sources[known.popleft()]

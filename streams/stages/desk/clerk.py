@@ -17,6 +17,7 @@ from streams.stages.desk import clocks, steps
 from streams.stages.desk.authority import Asked, NotAllowedError, check_state
 from streams.stages.desk.clocks import ACK
 from streams.stages.desk.lifecycle import BACK, BY_STATE, SYSTEM
+from streams.stages.desk.roster import OnDuty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from grids.city import City
     from grids.duties.receipts import Ruling
     from grids.rules import Rules
-    from streams.records import Alert, Body, Case, Clock
+    from streams.records import Alert, Attendance, Body, Case, Clock
     from streams.stages.desk.casebook import CaseBook
     from streams.stages.desk.roster import Roster
 
@@ -48,9 +49,21 @@ class Clerk:
         """The rules in force."""
         return self.city.rules
 
-    def roster(self) -> Roster:
-        """Return the workers of the pack in force; made when first asked for."""
-        return self._rosters(self.city)
+    def roster(self) -> OnDuty:
+        """Return the workers of the pack in force and who of them is on duty now; made when first asked for."""
+        now, book = self.book.now, self.book
+        said = [one for one in book.attendance.values() if now is not None and book.lasts(one, now)]
+        on, off = ([one.worker for one in said if one.on is which] for which in (True, False))
+        return OnDuty(self._rosters(self.city), on, off)
+
+    def attend(self, said: Attendance, at: datetime) -> None:
+        """Take in that a worker goes on or off duty; what is older than their last word, or lapsed, does nothing."""
+        known = self.book.attendance.get(said.worker)
+        if not self.book.lasts(said, at) or (known is not None and known.at >= said.at):
+            self.repeat("repeated_attendance", f"attendance:{said.attendance_id}")
+            return
+        self.book.attend(said)
+        self.effects.attendance.append(said)
 
     def begin(self) -> None:
         """Start a batch."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.records import Ack, Action, PackActivated, Release, RoutedReport, Transfer
+from streams.records import Ack, Action, Attendance, PackActivated, Release, RoutedReport, Transfer
 from streams.stages import alerts
 from streams.stages.desk import actions, lineage, reports, transfers
 from streams.stages.desk.authority import Asked
@@ -80,6 +80,8 @@ class Desk:
         self.pack_from = effects.pack_from or self.pack_from
         for transition in effects.transitions:
             self.book.apply(transition)
+        for said in effects.attendance:
+            self.book.attend(said)
         self.book.now = effects.now or self.book.now
 
     def restore(self, state: DeskState) -> None:
@@ -108,6 +110,8 @@ class Desk:
                 actions.take(self.clerk, action, at)
             case Ack() as ack:
                 actions.acknowledge(self.clerk, ack, at)
+            case Attendance() as said:
+                self.clerk.attend(said, at)
             case Transfer() as sent:
                 transfers.receive(self.clerk, sent, at)
             case Release() as told:

@@ -11,15 +11,15 @@ exact enough to say who is nearer within one city.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from streams.stages.desk.authority import independent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime, time
+    from collections.abc import Collection, Iterable
+    from datetime import datetime, time, tzinfo
 
     from numpy.typing import NDArray
 
@@ -122,6 +122,27 @@ class Roster:
             found = np.array([independent(self._rules, known, unit.code) for unit in self._units], dtype=bool)
             self._outside[known] = found
         return found
+
+
+class OnDuty(NamedTuple):
+    """A roster at a moment: by the shifts, but for whoever has said that they are on or off duty."""
+
+    roster: Roster
+    on: Collection[str]
+    off: Collection[str]
+
+    def nearest(
+        self, lon: float | None, lat: float | None, grid: str, at: datetime, outside: str = ""
+    ) -> Worker | None:
+        """Return the nearest worker on duty; see `Roster.nearest`."""
+        return self.roster.nearest(lon, lat, grid, at, outside, on=self.on, off=self.off)
+
+
+def on_shift(worker: Worker, at: datetime, zone: tzinfo) -> bool:
+    """Say whether a moment lies in a worker's shift."""
+    local = at.astimezone(zone)
+    begins, ends = _minute(worker.shift_from), _minute(worker.shift_to)
+    return (local.hour * 60 + local.minute - begins) % _DAY < ((ends - begins) % _DAY or _DAY)
 
 
 _NOWHERE = (math.inf, math.inf)

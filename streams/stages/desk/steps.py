@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streams.records import Case, Clock, Request
     from streams.stages.desk.authority import Asked
     from streams.stages.desk.lifecycle import Rule
-    from streams.stages.desk.roster import Roster
+    from streams.stages.desk.roster import OnDuty
 
 _ALL = "*"
 _OF_UNIT = frozenset({HANDLE, SIGN})
@@ -43,7 +43,7 @@ SAID = frozenset({"yes", "no", "unreached"})
 
 def change(
     rules: Rules,
-    roster: Callable[[], Roster],
+    roster: Callable[[], OnDuty],
     case: Case,
     rule: Rule,
     asked: Asked,
@@ -82,7 +82,7 @@ def limit_of(rules: Rules, case: Case, name: str, fields: Mapping[str, Any]) -> 
     return rules.form.limits.of("accept" if name == FILE else name.lower())
 
 
-def task_of(rules: Rules, roster: Callable[[], Roster], case: Case, verb: str, at: datetime) -> Task | None:
+def task_of(rules: Rules, roster: Callable[[], OnDuty], case: Case, verb: str, at: datetime) -> Task | None:
     """Return who is to verify or check: the nearest worker on duty outside the handling line, else SUPERVISION."""
     place, day = case.placement, at.astimezone(rules.calendar.zone).date()
     worker = roster().nearest(place.lon, place.lat, place.grid, at, outside=case.unit)

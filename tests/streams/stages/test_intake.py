@@ -15,7 +15,7 @@ from grids import datum
 from grids.duties.receipts import intact
 from grids.duties.routing import recheck
 from streams.records import DeadLetter, RoutedReport
-from streams.stages.acceptance import Accepted
+from streams.stages.acceptance import Accepted, check_report
 from streams.stages.intake import content_digest, route
 
 AT = when("03-02 09:00")
@@ -130,6 +130,45 @@ def test_swapped_coordinates_that_still_are_on_the_globe_are_told_as_that(city, 
     monkeypatch.setitem(city.__dict__, "bounds", (40.0, 30.0, 41.0, 31.0))
     letter = routed(city, lon=30.5, lat=40.5)
     assert letter.reason == "SWAPPED_COORDINATES"
+
+
+PLACED = {
+    "component": ({"component_id": "M-1"}, "COMPONENT", 0.8),
+    "old grid": ({"source_layer": "CG", "source_grid": "CG4"}, "CROSSWALK", 0.8),
+    "address": ({"address": "双江市东区钟楼街道"}, "ADDRESS", 0.7),
+    "address that nobody knows": ({"address": "nowhere road 1"}, "NONE", 0.0),
+}
+
+
+@pytest.mark.parametrize("named", PLACED)
+@pytest.mark.parametrize("flag", ["ZERO_POSITION", "SWAPPED_POSITION"])
+def test_a_position_of_0_0_or_with_swapped_axes_is_passed_over_for_what_else_the_report_says(
+    city, lit_city, flag, named
+):
+    said, method, confidence = PLACED[named]
+    city = lit_city if named == "component" else city
+    lon, lat = point(EASTGATE)
+    lon, lat = (0.0, 0.0) if flag == "ZERO_POSITION" else (lat, lon)
+    report = make_report(AT, lon=lon, lat=lat, **said)
+    assert check_report(report, AT) is None
+    found = route(city, [accepted(report)])[0]
+    without = routed(city, lon=None, lat=None, **said)
+    assert flag in found.placement.flags
+    assert found.placement.method == method
+    assert found.placement.confidence == min(confidence, without.placement.confidence)
+    assert found.placement.confidence <= without.placement.confidence
+    assert found.placement.cell == without.placement.cell
+    assert found.placement.street == without.placement.street
+    assert found.receipt.lead == without.receipt.lead
+    assert recheck(city, found.receipt) == [] if found.placement.cell else True
+
+
+def test_what_is_swapped_is_not_filed_by_itself_however_sure_its_component_is(lit_city):
+    lon, lat = point(BELLTOWER)
+    swapped = routed(lit_city, lon=lat, lat=lon, component_id="M-1", category="C-01-01")
+    right = routed(lit_city, lon=None, lat=None, component_id="M-1", category="C-01-01")
+    assert right.receipt.automation["FILE"] == "auto"
+    assert swapped.receipt.automation["FILE"] != "auto"
 
 
 # Versions of the grid
