@@ -19,6 +19,10 @@ def deliver(
     broker: clustered.Broker,
     city: Annotated[Path, typer.Option("--city", help="The city pack: its alerts.toml and channels.toml count.")],
     data: Annotated[Path, typer.Option("--data", help="The folder of the outbox, of this process alone.")],
+    port: Annotated[
+        int,
+        typer.Option(help="The port of /metrics and /healthz; 0 takes a free one.", min=0, max=65535),
+    ] = 0,
     as_json: clustered.Json = False,
 ) -> None:
     """Send the alerts of a cluster to units, on the ways of channels.toml, until stopped. 发送预警.
@@ -30,7 +34,9 @@ def deliver(
     settings = clustered.settings(broker)
     with clustered.extra():
         from streams.hosts.kafka.delivery import EffectsReader  # noqa: PLC0415 - an extra
+        from streams.hosts.kafka.health import HealthServer  # noqa: PLC0415
         from streams.hosts.kafka.logs import as_json as log_as_json  # noqa: PLC0415
+        from streams.hosts.kafka.metrics import DeliveryMetrics  # noqa: PLC0415
     alerting = read_rules(city).alerting
     data.mkdir(parents=True, exist_ok=True)
     log_as_json()
@@ -38,11 +44,18 @@ def deliver(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with EffectsReader(settings.client()) as reader:
-        deliverer = Deliverer(alerting, reader.read, data, lambda: datetime.now(UTC))
+        metrics = DeliveryMetrics()
+        deliverer = Deliverer(
+            alerting, reader.read, data, lambda: datetime.now(UTC),
+            told=lambda way, outcome: metrics.told.labels(way.kind, outcome).inc(),
+        )  # fmt: skip
+        health = HealthServer(port, metrics.page, lambda: {"healthy": deliverer.working})
         deliverer.start()
+        health.start()
         if as_json:
-            console.emit({"ways": sorted(deliverer.ways), "outbox": str(data)})
+            console.emit({"ways": sorted(deliverer.ways), "outbox": str(data), "port": health.port})
         else:
             console.err.print(f"{len(deliverer.ways)} 个渠道 ways")
         stopped.wait()
+        health.stop()
         deliverer.stop()

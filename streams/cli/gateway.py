@@ -33,6 +33,9 @@ def gateway(  # noqa: PLR0913, PLR0917 - each an option
     tls_cert: Cert = None,
     tls_key: Key = None,
     trusted_proxy: Proxies = None,
+    outbox: Annotated[
+        bool, typer.Option("--outbox", help="Tell source systems what became of theirs; one gateway of a city.")
+    ] = False,
     spool_mb: Annotated[int, typer.Option("--spool-mb", help="How much may wait there.", min=1)] = 1024,
     as_json: clustered.Json = False,
 ) -> None:
@@ -40,6 +43,8 @@ def gateway(  # noqa: PLR0913, PLR0917 - each an option
 
     An answer 202 says that all replicas have what was sent. While Kafka is away it says that it is on this machine's
     disk: /readyz tells how much waits, and all of it is sent, the oldest first, as soon as Kafka is back.
+
+    With --outbox it is the one that tells source systems 办结回传: always start it on the same --data.
 
     Example: onegrid gateway --broker 127.0.0.1:9092 --redis 127.0.0.1:6379 --city config/chengdu --port 8311
     """
@@ -56,7 +61,7 @@ def gateway(  # noqa: PLR0913, PLR0917 - each an option
         opened = open_city(city, cache_dir(), step)
     gc.freeze()
     gc.enable()
-    service = Gateway(settings, opened, data, wall_clock, limit=spool_mb * _MB)
+    service = Gateway(settings, opened, data, wall_clock, limit=spool_mb * _MB, outbox=outbox)
     service.how = how
     configured = service.keep.accounts.configured
     if not (configured or is_loopback(host)):

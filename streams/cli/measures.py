@@ -5,21 +5,22 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.table import Table
 
 from grids.rules import read_rules
-from streams.cli import console
+from streams.cli import clustered, console
 from streams.hosts.embedded.engine import wall_clock
 from streams.hosts.embedded.store import FILE
 from streams.outlets.board.sqlite import SqliteBoard
 from streams.outlets.history import FILE as HISTORY
-from streams.outlets.history import effects_of, read_history, write_history
+from streams.outlets.history import read_history, stand_of, write_history
 from streams.outlets.measures.asking import DIMENSIONS, WINDOWS, Asker, Figure, Question
 from streams.outlets.measures.facts import Facts, Maker
-from streams.outlets.measures.folding import facts_at, names_in, stand_at
+from streams.outlets.measures.folding import facts_at, names_in
 from streams.outlets.measures.names import Names, names_of
 from streams.outlets.measures.published import corrected, figures_of, publish, with_published
 from streams.outlets.measures.report import write_report, written
@@ -27,8 +28,17 @@ from streams.outlets.measures.report import write_report, written
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streams.outlets.gathering import Gathered
+    from streams.outlets.history import Written
+
 Data = Annotated[
-    Path, typer.Option("--data", help="A data folder of `onegrid run`, or one that `onegrid history` wrote.")
+    Path | None, typer.Option("--data", help="A data folder of `onegrid run`, or one that `onegrid history` wrote.")
+]
+Broker = Annotated[
+    str | None,
+    typer.Option(
+        "--broker", help="Kafka of a cluster, host:port: the history in --data is brought up to its logs first."
+    ),
 ]
 City = Annotated[
     Path | None, typer.Option("--city", help="The pack, for names and working hours; else what the folder says.")
@@ -44,7 +54,8 @@ class _Opened(NamedTuple):
 
 
 def measures(  # noqa: PLR0913, PLR0917 - one for each thing that may be asked
-    data: Data,
+    data: Data = None,
+    broker: Broker = None,
     first: Annotated[str, typer.Option("--from", help="First day, as 2026-03-02; else the log's first.")] = "",
     last: Annotated[str, typer.Option("--to", help="The day after the last; else the log's last.")] = "",
     by: Annotated[str, typer.Option("--by", help=f"Some of {','.join(DIMENSIONS)}, together.")] = "city",
@@ -65,8 +76,27 @@ def measures(  # noqa: PLR0913, PLR0917 - one for each thing that may be asked
     A published month stands as it was published, with what it has become since beside it.
 
     Examples: onegrid measures --data data/chengdu --from 2026-03-02 --to 2026-03-09 --by desk --window day;
-    onegrid measures --data data/chengdu --cases on_time_handling_rate --where desk=510104
+    onegrid measures --data data/chengdu --cases on_time_handling_rate --where desk=510104;
+    onegrid measures --broker 127.0.0.1:9092 --city config/chengdu --data history
     """
+    with _folder(data, broker, city, quiet=as_json) as folder:
+        _measure(folder, first, last, by, window, measure, as_of, cases, where, city, as_json=as_json)
+
+
+def _measure(  # noqa: PLR0913, PLR0917 - what was asked
+    data: Path,
+    first: str,
+    last: str,
+    by: str,
+    window: str,
+    measure: str,
+    as_of: int | None,
+    cases: str,
+    where: list[str] | None,
+    city: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     opened = _open(data, city, as_of)
     asker = Asker(opened.facts, opened.names.city)
     start, end = _days(opened.facts, first, last)
@@ -88,12 +118,13 @@ def measures(  # noqa: PLR0913, PLR0917 - one for each thing that may be asked
 
 
 def publish_month(
-    data: Data,
     month: Annotated[str, typer.Option("--month", help="Which, as 2026-03; it has to be over.")],
     out: Annotated[Path, typer.Option("--out", help="The folder for the HTML page and the workbook.")],
     link: Annotated[
         str, typer.Option("--console", help="Where the console is, for links from figures to their cases.")
     ] = "",
+    data: Data = None,
+    broker: Broker = None,
     city: City = None,
     as_json: Json = False,
 ) -> None:
@@ -104,7 +135,10 @@ def publish_month(
 
     Example: onegrid publish --data data/chengdu --month 2026-03 --out reports
     """
-    opened = _open(data, city, None)
+    if data is None:
+        raise typer.BadParameter("expected a folder, in which the month is kept", param_hint="--data")
+    with _folder(data, broker, city, quiet=as_json):
+        opened = _open(data, city, None)
     asker = Asker(opened.facts, opened.names.city)
     frozen = publish(data, asker, month, wall_clock())
     figures = corrected(frozen, figures_of(asker, month))
@@ -128,24 +162,65 @@ def publish_month(
 
 
 def history(
-    data: Annotated[Path, typer.Option("--data", help="The data folder.")],
     out: Annotated[Path, typer.Option("--out", help="The folder for the Parquet files; written on if it is there.")],
+    data: Annotated[Path | None, typer.Option("--data", help="The data folder of `onegrid run`.")] = None,
+    broker: Annotated[
+        str | None, typer.Option("--broker", help="Instead: Kafka of a cluster, host:port. It may be at work.")
+    ] = None,
     city: City = None,
     as_json: Json = False,
 ) -> None:
     """Write the log as Parquet by month: every step, and cases and clocks as flat tables 历史导出.
 
-    Example: onegrid history --data data/chengdu --out history
+    Of a cluster only what its logs have gained is read; a new folder needs --city.
+
+    Examples: onegrid history --data data/chengdu --out history;
+    onegrid history --broker 127.0.0.1:9092 --city config/chengdu --out history
     """
+    if (data is None) == (broker is None):
+        raise typer.BadParameter("expected a data folder or a broker, one of them", param_hint="--data, --broker")
+    if data is None:
+        made = _gathered(broker or "", city, out, quiet=as_json)
+        _show_history(made.written, made.cases, out, as_json=as_json, records=made.read)
+        return
     board = _board(data)
     names = names_of(read_rules(city)) if city else names_in(board)
     written = write_history(board, names, out)
     rows = board.count("cases")
     board.close()
+    _show_history(written, rows, out, as_json=as_json)
+
+
+def _show_history(written: Written, rows: int, out: Path, *, as_json: bool, **more: int) -> None:
     if as_json:
-        console.emit({"position": written.position, "now": written.now, "cases": rows, "out": str(out)})
+        console.emit({"position": written.position, "now": written.now, "cases": rows, "out": str(out), **more})
     else:
         console.out.print(f"{rows} 件案件 cases，日志位置 log position {written.position} → {out}")
+
+
+@contextmanager
+def _folder(data: Path | None, broker: str | None, city: Path | None, *, quiet: bool) -> Iterator[Path]:
+    """Yield the folder that is asked: with a broker a history that is brought up first, for this once if need be."""
+    if broker is None:
+        if data is None:
+            raise typer.BadParameter("expected a data folder or a broker", param_hint="--data, --broker")
+        yield data
+    elif data is not None:
+        _gathered(broker, city, data, quiet=quiet)
+        yield data
+    else:
+        with TemporaryDirectory(prefix="onegrid-history-") as scratch:
+            _gathered(broker, city, Path(scratch), quiet=quiet)
+            yield Path(scratch)
+
+
+def _gathered(broker: str, city: Path | None, folder: Path, *, quiet: bool) -> Gathered:
+    settings = clustered.settings(broker)
+    with clustered.extra():
+        from streams.hosts.kafka.histories import bring_up  # noqa: PLC0415 - an extra
+    names = names_of(read_rules(city)) if city else None
+    with console.progress(quiet=quiet) as step:
+        return bring_up(settings, names, folder, step)
 
 
 def _open(data: Path, city: Path | None, as_of: int | None) -> _Opened:
@@ -155,7 +230,7 @@ def _open(data: Path, city: Path | None, as_of: int | None) -> _Opened:
         facts, names = read_history(data)
         names = said or names
         if as_of is not None and as_of < facts.position:
-            stand, maker = stand_at(effects_of(data), as_of), Maker(names)
+            stand, maker = stand_of(data, as_of), Maker(names)
             facts = maker.facts(
                 (maker.row(case, stand.now) for case in stand.cases.values()), stand.now, stand.position
             )

@@ -31,8 +31,10 @@ Data = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help
 
 
 def _index(data: Path) -> Index:
-    """Open the index of a data folder, brought up to its log."""
+    """Open the index of a data folder, brought up to its log; of a gateway of a cluster as it keeps it."""
     index = Index(data)
+    if not (data / "onegrid.sqlite").is_file():
+        return index
     board = SqliteBoard(data / "onegrid.sqlite", shared=True)
     Follower(index, one_log(board.log.read), InletsForm(), lambda: datetime.now(UTC)).read()
     board.close()
@@ -115,8 +117,9 @@ def reconcile(
 
     Example: onegrid reconcile hotline-week.xlsx --data data/chengdu --map hotline.map.csv
     """
-    if not (data / FILE).parent.joinpath("onegrid.sqlite").is_file():
-        raise typer.BadParameter(f"{data}: no onegrid.sqlite; expected a data folder", param_hint="--data")
+    if not any((data / name).is_file() for name in ("onegrid.sqlite", FILE)):
+        text = f"{data}: no onegrid.sqlite; expected a data folder, or a gateway's"
+        raise typer.BadParameter(text, param_hint="--data")
     _, one, context = chosen(file, adapter, city, mapping, system)
     theirs: dict[str, str] = {}
     unread = 0

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from streams.identity.persons import Persons
@@ -29,3 +30,17 @@ def expired(persons: Persons, board: Board, days: int, now: datetime) -> list[st
             found += sorted(mine)
     orphaned = set(persons.before((now - kept - _ORPHANED).timestamp())) - known
     return found + sorted(orphaned)
+
+
+def expired_by(
+    persons: Persons, ended_at: Callable[[str], tuple[str, datetime | None]], days: int, now: datetime
+) -> list[str]:
+    """List the same where no board shows every case: `ended_at` says of a report its case, and when that ended."""
+    kept = now - timedelta(days=days)
+    orphaned = set(persons.before((kept - _ORPHANED).timestamp()))
+    found = []
+    for name in persons.before(kept.timestamp()):
+        case_no, ended = ended_at(name)
+        if (ended is not None and ended < kept) or (not case_no and name in orphaned):
+            found.append(name)
+    return found

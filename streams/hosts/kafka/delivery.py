@@ -43,6 +43,7 @@ class EffectsReader:
         )
         self._consumer.assign(self._places)
         self._begun = False
+        self._next: dict[TopicPartition, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -52,6 +53,14 @@ class EffectsReader:
     ) -> None:
         with contextlib.suppress(KafkaError):
             self._consumer.close(autocommit=False)
+
+    @property
+    def behind(self) -> int | None:
+        """How many records are there that were not read yet, as far as Kafka has said; None as long as it hasn't."""
+        ends = {place: self._consumer.highwater(place) for place in self._places}
+        if not self._next or None in ends.values():
+            return None
+        return sum(max(0, int(end) - self._next[place]) for place, end in ends.items())
 
     def read(self, known: Mapping[str, int]) -> Iterator[tuple[str, int, Record]]:
         """Yield the next records by partition, behind the known offsets. Raises AwayError.
@@ -64,9 +73,11 @@ class EffectsReader:
                 for place in self._places:
                     after = known.get(f"{place.partition}", -1)
                     self._consumer.seek(place, after + 1)
+                    self._next[place] = after + 1
                 self._begun = True
             for place, messages in self._consumer.poll(_WAIT_MS, max_records=_MOST).items():
                 for message in messages:
+                    self._next[place] = message.offset + 1
                     yield f"{place.partition}", message.offset, decode(message.value)
             taken = True
         except KafkaError as error:

@@ -139,6 +139,7 @@ def start_gateway(folder: Path, city: Path, broker: str, redis: str, address: st
     """Start a gateway on an address, with its spool in the folder."""
     spool, port = str(folder / "spool"), address.rpartition(":")[2]
     parts = ["--broker", broker, "--redis", redis, "--city", str(city), "--data", spool, "--port", port]
+    parts.append("--outbox")  # it is the only one
     return spawn(folder, "gateway", [*_onegrid(), "gateway", *parts])
 
 

@@ -72,7 +72,7 @@ class Worker:
     ) -> None:
         self.settings, self.bundles, self.only = settings, bundles, only
         self.name = f"{socket.gethostname()}-{os.getpid()}"
-        self.metrics = WorkerMetrics()
+        self.metrics = WorkerMetrics(bundles.first.rules.calendar, clock)
         self.health = HealthServer(port, self._page, self._health)
         self._client, self._clock = settings.client(), clock
         self._keeper = Keeper(board)

@@ -101,8 +101,10 @@ def make_gateway(
     city: City,
     keep: Keep,
     state: Callable[[], dict[str, Any]] = dict,
+    *,
+    outbox: bool = True,
 ) -> FastAPI:
-    """Build the whole application of a gateway."""
+    """Build the whole application of a gateway; `outbox` says whether sources are told what became of theirs here."""
     rules = city.rules
     app = make_app(
         engine,
@@ -124,6 +126,6 @@ def make_gateway(
     add_open311(app, Open311(rules, open_board, sight, keep.index, keep.accounts, clock))
     add_suggest(app, city, open_board)
     add_phone(app, engine, rules, open_board, sight, keep.duty, clock)
-    add_sources(app, keep.index, rules, clock)
+    add_sources(app, keep.index, rules, clock, outbox=outbox)
     add_persons(app, keep.persons, keep.trail, open_board, sight, clock)
     return app

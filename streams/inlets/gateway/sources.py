@@ -13,7 +13,7 @@ from streams.identity.sight import may
 from streams.inlets.gateway.answers import json
 from streams.inlets.gateway.bodies import LONGEST, STATUS, read_body
 from streams.inlets.gateway.problems import forbidden, problem
-from streams.outlets.sources.index import shown
+from streams.outlets.sources.outcomes import shown
 from streams.outlets.sources.returning import wording
 from streams.stages.acceptance import Refusal
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from grids.rules import Rules
     from streams.identity.principals import Principal
     from streams.outlets.sources.index import Index
+    from streams.outlets.sources.outcomes import Outcome
 
 _Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -40,15 +41,16 @@ def _reaches(user: Principal, system: str) -> bool:
 
 
 def add_sources(  # noqa: C901 - the paths of one thing
-    app: FastAPI, index: Index, rules: Rules, clock: Callable[[], datetime]
+    app: FastAPI, index: Index, rules: Rules, clock: Callable[[], datetime], *, outbox: bool = True
 ) -> None:
-    """Add the paths."""
+    """Add the paths. Where the outbox is another gateway's, only what became of reports is told here."""
+    listed = shown if outbox else _untold
 
     @app.get("/v1/reports/mine", summary="My own reports, and what became of them")
     def get_mine(request: Request, limit: _Limit = 200, reporter: str = "") -> Response:
         user = user_of(request)
         name = reporter if reporter and user.kind == "local" else user.name
-        return json({"items": [shown(one) for one in index.of_reporter(name, limit)]})
+        return json({"items": [listed(one) for one in index.of_reporter(name, limit)]})
 
     @app.get("/v1/reports/{report_id}/case", summary="The case that a report has become")
     def get_case_of(report_id: str, request: Request) -> Response:
@@ -65,7 +67,9 @@ def add_sources(  # noqa: C901 - the paths of one thing
         if not may(user, "SOURCES") and not user.systems:
             return forbidden("SOURCES")
         names = [name for name in index.systems() if _reaches(user, name)]
-        return json({"items": [{"system": name, "waiting": waiting.get(name, 0)} for name in names]})
+        return json(
+            {"items": [{"system": name, "waiting": waiting.get(name, 0) if outbox else None} for name in names]}
+        )
 
     @app.get("/v1/sources/{system}/reports", summary="What became of a system's reports")
     def get_reports(system: str, request: Request, after: str = "", limit: _Limit = 1000) -> Response:
@@ -73,11 +77,11 @@ def add_sources(  # noqa: C901 - the paths of one thing
             return refusal
         found = index.of_system(system, after=after, limit=limit)
         following = found[-1].system_no if len(found) == limit else None
-        return json({"items": [shown(one) for one in found], "next": following})
+        return json({"items": [listed(one) for one in found], "next": following})
 
     @app.get("/v1/sources/{system}/outbox", summary="What a system has still to be told, in its own words")
     def get_outbox(system: str, request: Request, limit: _Limit = 100) -> Response:
-        if refusal := _refused(user_of(request), system):
+        if refusal := _refused(user_of(request), system) or _elsewhere(outbox=outbox):
             return refusal
         form = rules.inlets.system_of(system)
         found = index.waiting(system, clock().timestamp() + 1e9, limit)
@@ -94,6 +98,8 @@ def add_sources(  # noqa: C901 - the paths of one thing
             return refusal
         if not may(user, "ACT"):
             return forbidden("ACT")
+        if refusal := _elsewhere(outbox=outbox):
+            return refusal
         body = await read_body(request, most=LONGEST)
         if isinstance(body, Refusal):
             return problem(STATUS.get(body.reason, 413), body.reason, str(body))
@@ -108,6 +114,19 @@ def add_sources(  # noqa: C901 - the paths of one thing
                 index.told(one._replace(state=state))
                 count += 1
         return json({"told": count})
+
+
+def _untold(one: Outcome) -> dict[str, object]:
+    """Show an outcome where nobody knows what its source was told."""
+    return {name: value for name, value in shown(one).items() if name not in ("told", "tries", "error")}
+
+
+def _elsewhere(*, outbox: bool) -> Response | None:
+    """Refuse what only the gateway knows that tells sources."""
+    if outbox:
+        return None
+    text = "the outbox is another gateway's; expected to be asked of the one that was started with --outbox"
+    return problem(409, "OUTBOX_ELSEWHERE", text)
 
 
 def _refused(user: Principal, system: str) -> Response | None:

@@ -184,6 +184,11 @@ class Deliverer:
             thread.join()
         self.outbox.close()
 
+    @property
+    def working(self) -> bool:
+        """Whether all threads are at work."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
     def _ways(self, alert: Alert, number: int) -> list[Way]:
         """Return on which ways an alert goes: an update on each that the unit heard of the case on."""
         ways = self.alerting.ways.get(alert.unit, ())

@@ -14,7 +14,7 @@ from streams.outlets.sources.returning import _ZH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.outlets.sources.index import Outcome
+    from streams.outlets.sources.outcomes import Outcome
 
 _ENDED_WORDS = frozenset({"closed", "done", "completed", "已办结", "办结", "已结案", "结案", "已完成", "完成"})
 _OPEN_WORDS = frozenset({"open", "in progress", "assigned", "pending", "started", "办理中", "处置中", "待办", "在办"})

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from streams.outlets.sources.index import shown
+from streams.outlets.sources.outcomes import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from grids.inlets import SystemForm
-    from streams.outlets.sources.index import Outcome
+    from streams.outlets.sources.outcomes import Outcome
 
 _PATIENCE_S = 10
 _TOOK = range(200, 300)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +17,8 @@ from redis import Redis as Client
 from scenes import CITY_DESK, DESK, OFFICE, OTHER_DESK, ZONE, make_report, when
 from servers import Brokers, Redis, clean_topics, need
 
+from grids.city import City
+from grids.inlets import InletsForm, SystemForm
 from streams.envelope import Entry, seal, unseal
 from streams.hosts.kafka.admin import Start, tail
 from streams.hosts.kafka.gateway import Gateway
@@ -22,6 +27,7 @@ from streams.hosts.kafka.metrics import WorkerMetrics
 from streams.hosts.kafka.packs import Bundles, Order, Orders
 from streams.hosts.kafka.spool import FILE
 from streams.ledger.chain import Chain
+from streams.ledger.kafka import KafkaLog, Writer
 from streams.ledger.records import Claim
 from streams.ledger.testing import MemoryLog
 from streams.outlets.board.link import connect
@@ -382,3 +388,99 @@ def test_after_it_has_stopped_a_gateway_takes_nothing_in(city, tmp_path):
     assert gate.post(body()).status_code == 503
     assert gate.client.get("/healthz").status_code == 503
     assert (tmp_path / FILE).stat().st_size > 0
+
+
+# What became of reports
+
+
+class Source(BaseHTTPRequestHandler):
+    """A source system that writes down what it is told."""
+
+    def do_POST(self):
+        self.server.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["system_no"])
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def source():
+    server = HTTPServer(("127.0.0.1", 0), Source)
+    server.heard = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def lies(settings, parts, ends):
+    """Write effects into the logs of their desks' partitions, behind what `ends` says is there."""
+    writer = Writer(settings.client())
+    for part in parts:
+        for desk, effects in part.items():
+            log = KafkaLog(settings.client(), writer, number := partition_of(desk, PARTITIONS))
+            if number not in ends:
+                ends[number] = [Chain(), log.append(Claim("a", AT)), 0]
+                ends[number][0].claimed(Claim("a", AT))
+            chain, epoch, last = ends[number]
+            record = chain.record(epoch, last + 1, last + 1, {desk: effects})
+            chain.add(log.append(record), record)
+            log.append(chain.record(epoch + 999, last + 2, last + 2, {desk: effects}))  # a writer from the past
+            ends[number][2] = last + 1
+    writer.close()
+
+
+def eventually(ask, wanted):
+    end = time.monotonic() + 20
+    while (found := ask()) != wanted:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+
+
+def test_gateways_know_what_became_of_reports_and_the_one_with_the_outbox_tells_it_once(
+    settings, city, scene, source, tmp_path
+):
+    url = f"http://127.0.0.1:{source.server_port}/"
+    form = InletsForm(system=(SystemForm(name="s", url=url),))
+    told = City(dataclasses.replace(city.rules, inlets=form), city.cells)
+    scene.report("03-02 09:00", system="s", system_no="1", reporter="w1")
+    second = scene.report("03-02 09:01", system="s", system_no="2", reporter="w1")
+    ends = {}
+    lies(settings, scene.parts, ends)
+    one = Gate(settings, told, tmp_path / "one", outbox=True)
+    other = Gate(settings, told, tmp_path / "other")
+    mine = lambda gate: {  # noqa: E731
+        row["system_no"]: row["state"]
+        for row in gate.client.get("/v1/reports/mine", params={"reporter": "w1"}).json()["items"]
+    }
+    states = {"1": scene.cases[0].state, "2": scene[second].state}
+    for gate in (one, other):
+        eventually(lambda gate=gate: mine(gate), states)
+    eventually(lambda: sorted(source.heard), ["1", "2"])
+    show(settings, city, scene)
+    token = scene[second].reports[0]
+    found = other.client.get(f"/open311/v2/tokens/{token}.json").json()
+    assert found == [{"token": token, "service_request_id": second}]
+    answer = other.client.get("/v1/sources/s/outbox")
+    assert (answer.status_code, answer.json()["reason"]) == (409, "OUTBOX_ELSEWHERE")
+    assert other.client.get("/v1/sources").json() == {"items": [{"system": "s", "waiting": None}]}
+    assert "told" not in other.client.get("/v1/sources/s/reports").json()["items"][0]
+    eventually(lambda: one.client.get("/v1/sources").json(), {"items": [{"system": "s", "waiting": 0}]})
+    for gate in (one, other):
+        gate.stop()
+        gate.gateway.close()
+
+    done = len(scene.parts)
+    scene.act(second, "ACCEPT", "03-02 09:05")
+    lies(settings, scene.parts[done:], ends)
+    assert scene[second].state != states["2"]
+    again = Gate(settings, told, tmp_path / "one", outbox=True)
+    eventually(lambda: sorted(source.heard), ["1", "2", "2"])
+    eventually(lambda: mine(again), states | {"2": scene[second].state})
+    assert again.metric("onegrid_gateway_unread_records") == 0
+    assert again.metric("onegrid_sources_waiting") == 0
+    again.stop()
+    again.gateway.close()
+    assert sorted(source.heard) == ["1", "2", "2"]
