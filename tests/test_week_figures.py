@@ -16,10 +16,10 @@ from prometheus_server import Prometheus
 from servers import need
 
 from streams.outlets.board.sqlite import SqliteBoard
+from streams.outlets.deskmetrics import _STAGE_MINUTES
 from streams.outlets.measures.asking import Asker, Question
 from streams.outlets.measures.folding import facts_at, names_in
 from streams.outlets.measures.registry import registry
-from streams.outlets.metrics import _STAGE_MINUTES
 
 WEEK = (date(2026, 3, 2), date(2026, 3, 9))
 ZONE = "Asia/Shanghai"

@@ -57,5 +57,5 @@ def heard_week(tmp_path_factory):
     arrivals = arrivals_of(simulate(city, start=start, days=7, seed=1, rate=3000))
     play(host, arrivals, People(city, 1), start=start, end=end)
     host.close()
-    host.metrics._pass(end)
+    host.metrics.desks.look(end)
     return HeardWeek(folder, city, host.metrics, start, end)

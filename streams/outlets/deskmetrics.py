@@ -115,11 +115,12 @@ class DeskMetrics:
         for alert in effects.alerts:
             self.alerts.labels(alert.desk, alert.kind).inc()
 
-    def look(self) -> None:
-        """Bring what changes with time alone up to now, for somebody who looks."""
+    def look(self, now: datetime | None = None) -> None:
+        """Bring what changes with time alone up to a moment, for None to now, for somebody who looks."""
+        now = now or (self._clock() if self._clock else None)
         with self._lock:
             for part in self._parts.values():
-                self._pass(part, self._clock() if self._clock else None)
+                self._pass(part, now)
             self._shine()
 
     def _hear_step(self, part: _Part, step: Transition) -> None:

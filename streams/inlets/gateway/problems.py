@@ -30,6 +30,7 @@ _ZH = {
     "NO_SPACE": "磁盘空间不足，未受理，请稍后重试",
     "SPOOL_FULL": "Kafka 不可用，本机暂存已满，未受理，请稍后重试",
     "BOARD_AWAY": "看板暂不可读，上报与处置照常受理，请稍后重试",
+    "OUTBOX_ELSEWHERE": "待回传事项由另一个网关负责（启动时带 --outbox）",
     "NOT_CAP": "不是合法的 CAP 1.2 报文",
     "FORGED_ACK": "确认未签名或签名不符",
     "EXPIRED_ACK": "确认签名已过期",
