@@ -308,8 +308,14 @@ def test_a_figure_opens_the_list_of_its_cases(open_page):
 
 def test_dead_letters_suspects_and_lint_are_shown(open_page, served):
     served.report(f"X-{time.monotonic()}", category="X-99")
+    served.report(f"Z-{time.monotonic()}", lon=0.0, lat=0.0, address="没有这条路 1 号")
+    until = time.monotonic() + 10
+    while not httpx.get(f"{served.url}/v1/cases?desk=990100").json()["items"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
     page = open_page("/quality")
     expect(page.locator("#letters")).to_contain_text("未知类别")
+    expect(page.locator("#suspects tr", has_text="坐标为零").locator("a").first).to_have_text(re.compile(r"9901\w+"))
     expect(page.locator("#lint")).not_to_contain_text("检查中", timeout=10_000)
 
 

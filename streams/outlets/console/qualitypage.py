@@ -13,7 +13,7 @@ from grids.duties.lint import lint
 from streams.outlets.console import users
 from streams.outlets.console.frame import STAGES, case_link, frame, open_to, seat_of
 from streams.outlets.measures.registry import MeasureError
-from streams.records import Case, DeadLetter
+from streams.records import DeadLetter
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,15 +24,36 @@ if TYPE_CHECKING:
 _LISTED = 200
 _NUMBERS = ("件数", "Count", "占比", "Share")
 _letter = msgspec.json.Decoder(DeadLetter)
-_case = msgspec.json.Decoder(Case)
 
 SUSPECTS = {
-    "DATUM_CONFLICT": ("坐标系与渠道不符", "datum is not the channel's"), "COARSE_POSITION": ("坐标过粗", "coarse position"),
-    "OUTSIDE": ("在网格外", "outside the grid"), "UNKNOWN_COMPONENT": ("部件不在册", "component not in the register"),
-    "NO_POSITION": ("无坐标", "no position"),
+    "DATUM_SUSPECT": ("疑为别的坐标系", "right in another datum"), "DATUM_CONFLICT": ("坐标系与渠道不符", "datum is not the channel's"),
+    "UNDECLARED_DATUM": ("坐标系未说明", "datum not declared"), "OFF_COMPONENT": ("远离所报部件", "far from the component it names"),
+    "OFF_GRID": ("远离所报网格", "far from the old grid it names"), "UNKNOWN_COMPONENT": ("部件不在册", "component not in the register"),
+    "SWAPPED_POSITION": ("经纬度颠倒", "longitude and latitude exchanged"), "DEFAULT_POSITION": ("系统默认点", "the point of who knows none"),
+    "COARSE_POSITION": ("坐标过粗", "coarse position"), "OUTSIDE": ("在网格外", "outside the grid"),
+    "ZERO_POSITION": ("坐标为零", "0, 0"), "NO_POSITION": ("无坐标", "no position"),
 }  # fmt: skip
-_FLAGGED = "SELECT body FROM cases WHERE instr(CAST(body AS TEXT), ?) > 0 ORDER BY opened_at DESC LIMIT ?"
-_COUNTED = "SELECT COUNT(*) FROM cases WHERE instr(CAST(body AS TEXT), ?) > 0"
+"""What may be wrong with a position (`streams/stages/doubts.py`, intake), the gravest first."""
+
+_FLAGGED = """SELECT body FROM cases WHERE instr(CAST(body AS TEXT), '"flags":["') > 0 ORDER BY opened_at DESC"""
+"""A case has other flags as well, but only its placement's are a list."""
+
+_SHOWN = 8
+
+
+class _Placement(msgspec.Struct):
+    flags: tuple[str, ...] = ()
+
+
+class _Flagged(msgspec.Struct):
+    """What is read of a case whose position was flagged."""
+
+    case_no: str
+    desk: str
+    placement: _Placement
+
+
+_flagged = msgspec.json.Decoder(_Flagged)
 
 
 def quality_page(console: Console, request: Request) -> None:
@@ -87,18 +108,19 @@ def _letters(seat: Seat, reason: str) -> None:
 
 
 def _suspects(seat: Seat) -> None:
-    t, db, parts = seat.t, seat.console.board().db, []
+    t, parts = seat.t, []
+    cases: dict[str, list[str]] = {}
+    for (body,) in seat.console.board().db.execute(_FLAGGED):
+        one = _flagged.decode(body)
+        if seat.user.sees(one.desk):
+            for flag in one.placement.flags:
+                cases.setdefault(flag, []).append(one.case_no)
     for flag, names in SUSPECTS.items():
-        (count,) = db.execute(_COUNTED, (f'"{flag}"',)).fetchone()
-        if not count:
-            continue
-        some = [_case.decode(body) for (body,) in db.execute(_FLAGGED, (f'"{flag}"', 8))]
-        links = " ".join(
-            f"<a href='{case_link(one.case_no)}'>{escape(one.case_no)}</a>"
-            for one in some
-            if seat.user.sees(one.desk)
-        )
-        parts.append(f"<tr><td class='w'>{escape(t(*names))}</td><td class='n'>{count:,}</td><td>{links}</td></tr>")
+        if flag in cases:
+            links = " ".join(f"<a href='{case_link(no)}'>{escape(no)}</a>" for no in cases[flag][:_SHOWN])
+            parts.append(
+                f"<tr><td class='w'>{escape(t(*names))}</td><td class='n'>{len(cases[flag]):,}</td><td>{links}</td></tr>"
+            )
     try:
         located = seat.console.room.soon().table(_BY_CHANNEL)
     except MeasureError:
