@@ -67,6 +67,9 @@ _RESULT = frozenset(
 )
 """Verbs whose reason or result is what a reporter wants to hear."""
 
+MERGED_INTO = "SELECT case_no FROM cases WHERE master = ? AND master != ''"
+"""The second condition is the index's own: without it the whole table would be read."""
+
 _DEPTH = 5
 
 
@@ -275,7 +278,7 @@ class Index:
         rows = self._db.execute("SELECT system, system_no FROM numbers WHERE case_no = ?", (case_no,)).fetchall()
         self._wait(rows)
         if depth:
-            merged = self._db.execute("SELECT case_no FROM cases WHERE master = ?", (case_no,)).fetchall()
+            merged = self._db.execute(MERGED_INTO, (case_no,)).fetchall()
             for (other,) in merged:
                 self._changed(other, depth - 1)
 

@@ -20,7 +20,7 @@ from streams.ledger.chain import Chain
 from streams.ledger.fold import Fold
 from streams.ledger.records import Claim, decode, encode
 from streams.outlets.sources.following import Follower
-from streams.outlets.sources.index import FILE, Index, Position
+from streams.outlets.sources.index import FILE, MERGED_INTO, Index, Position
 from streams.outlets.sources.outcomes import shown
 from streams.outlets.sources.reconciling import ended, reconcile
 from streams.outlets.sources.returning import wording
@@ -88,6 +88,11 @@ def test_a_source_is_told_the_last_state_with_retry_and_never_twice(index, scene
     assert (said["工单号"], said["案卷号"]) == ("B-1", number)
     assert headers["Authorization"] == "Bearer secret"
     assert headers["Idempotency-Key"].startswith("12345/B-1/")
+
+
+def test_what_was_merged_into_a_case_is_found_without_reading_all_cases(index):
+    plan = index._db.execute(f"EXPLAIN QUERY PLAN {MERGED_INTO}", ("x",)).fetchall()
+    assert "USING COVERING INDEX cases_master" in plan[0][3]
 
 
 def test_a_merged_report_stands_as_its_master_does(index, scene):
