@@ -94,7 +94,7 @@ class Accounts:
         """Whether there is anybody: without, the gateway lets in calls from this machine only, and all of them."""
         with self._lock:
             version = int(self._db.execute("PRAGMA data_version").fetchone()[0])
-            if version != self._version or not self._any:
+            if version != self._version:  # what this process itself adds, it notes
                 self._version = version
                 self._remembered.forget()  # another process has disabled somebody, perhaps
                 self._any = bool(self._db.execute("SELECT 1 FROM holders LIMIT 1").fetchone())
