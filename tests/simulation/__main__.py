@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
@@ -22,6 +23,8 @@ def one(seed: int) -> tuple[Counter[str], str]:
         return simulate(seed), ""
     except BrokenError as error:
         return Counter(), str(error)
+    except Exception:  # noqa: BLE001 - a fault of the simulation itself: it names its seed, and others go on
+        return Counter(), f"seed {seed}: {traceback.format_exc()}"
 
 
 def main() -> int:

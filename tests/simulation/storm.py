@@ -168,9 +168,10 @@ class Storm:
     def _tear(self, line: Line) -> None:
         """Lose, cut or change a value of the snapshots."""
         values, dice = line.snapshots.values, self.dice
-        if not values:
+        whole = sorted(name for name, body in values.items() if body)  # of some an earlier tear has left nothing
+        if not whole:
             return
-        name = dice.choice(sorted(values))
+        name = dice.choice(whole)
         self.world.figures["snapshots torn"] += 1
         self.world.note(f"line {line.number}", f"value {name} of the snapshots is torn")
         body = values.pop(name)
