@@ -86,7 +86,7 @@ def release(clerk: Clerk, told: Release, at: datetime, cause: str) -> None:
     if told.case_no in book.moved:
         clerk.send(f"release:{told.release_id}", book.moved[told.case_no][0], at, told)
         return
-    master = book.cases.get(told.case_no)
+    master = book.case(told.case_no, at)
     if master is None or told.apart not in master.merged:
         clerk.repeat("repeated_releases", f"release:{told.release_id}")
         return

@@ -1,9 +1,9 @@
 """The casebook: what one desk remembers, as a fold over its transitions.
 
 The book changes by `apply` alone, so a book rebuilt from the log is the same book. Closed cases leave it after
-the repeat window; of them the source numbers stay, for as long as a repeat is still recognised. A case that
-another desk has taken over leaves a stub, so that what still arrives here can be sent on; one that came from another
-desk leaves one, too, since a copy of its transfer may come at any time.
+the repeat window, those merged into another not before that one; of them the source numbers stay, for as long as a
+repeat is still recognised. A case that another desk has taken over leaves a stub, so that what still arrives here can
+be sent on; one that came from another desk leaves one, too, since a copy of its transfer may come at any time.
 """
 
 from __future__ import annotations
@@ -221,7 +221,12 @@ class CaseBook:
         window = timedelta(days=self.rules.duplicates.repeat.days)
         while closed and closed[0][0] < now - window:
             number = closed.popleft()[1]
-            if number in self.cases and self.case(number, now) is None:
+            case = self.cases.get(number)
+            if case is None or self.case(number, now) is not None:
+                continue
+            if case.master in self.cases:
+                closed.append((now, number))  # what it says is asked for as long as its master is
+            else:
                 del self.cases[number]
         self.sightings.forget(now)
         while self.attendance and (said := next(iter(self.attendance.values()))).at < now - _ATTENDANCE:
@@ -247,6 +252,8 @@ class CaseBook:
                 self._note_source(after.case_no, source)
         if before is None or _looks_other(before, after):
             self.sightings.note(after, self.cases)
+            if (master := self.cases.get(after.master)) is not None:
+                self.sightings.note(master, self.cases)  # it is found by what those merged into it say, too
         if after.state not in OPEN and (before is None or before.state in OPEN):
             self._closed.append((after.closed_at or after.opened_at, after.case_no))
 

@@ -6,12 +6,15 @@ from datetime import timedelta
 import msgspec
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from scenes import DESK, Scene, make_report, when
+from packs import point
+from scenes import BELLTOWER, DESK, Scene, make_report, when
 from stories import as_bytes, counters, folded, play, replay, stories
 
 from streams.stages.desk.casebook import CaseBook, DeskState
 from streams.stages.desk.desks import Desks
 from streams.stages.desk.lifecycle import OPEN
+
+LITTER = {"lon": point(BELLTOWER)[0], "lat": point(BELLTOWER)[1], "text": "a heap of litter by the kiosk"}
 
 law = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -35,12 +38,55 @@ def test_desks_restored_from_their_states_go_on_like_the_live_ones(city, story, 
     live = Desks(city)
     for item in scene.items[:cut]:
         live.receive([item])
-    written = msgspec.json.encode([desk.state() for desk in live])
-    desks = Desks(city)
-    desks.restore(msgspec.json.decode(written, type=list[DeskState]))
-    after = replay(city, scene.items[cut:], 1, desks)
+    after = replay(city, scene.items[cut:], 1, anew(live, city))
     assert as_bytes(after) == as_bytes(scene.parts[cut:])
     assert counters(after) == counters(scene.parts[cut:])
+
+
+@law
+@given(stories())
+def test_what_a_report_is_compared_with_follows_from_the_cases_alone(city, story):
+    scene = play(city, story)
+    assert compared(anew(scene.desks, city)) == compared(scene.desks)
+
+
+def test_a_merged_case_of_which_its_source_says_more_speaks_anew_for_its_master(auto):
+    auto.report("03-02 09:00", **LITTER)
+    first = make_report(when("03-02 09:30"), **LITTER)
+    auto.send(first, when("03-02 09:30"))
+    said = "the cover of the litter bin has come off, and glass lies about"
+    auto.send(msgspec.structs.replace(first, report_id="u", text=said), when("03-02 10:00"))
+    assert [one.state for one in auto.cases] == ["DISPATCHED", "MERGED"]
+    assert compared(anew(auto.desks, auto.city)) == compared(auto.desks)
+
+
+def test_a_merged_case_stays_as_long_as_the_one_that_it_was_merged_into(auto):
+    master = auto.report("03-02 09:00", **LITTER)
+    child = auto.report("03-02 09:30", **LITTER)
+    auto.tick("05-20 09:00")
+    assert {case.case_no for case in auto.cases} == {master, child}
+    said = "a heap of litter by the kiosk, as before, and the same again"
+    auto.act(master, "APPEND", "05-20 09:01", text=said)  # by which it is looked at anew
+    assert compared(anew(auto.desks, auto.city)) == compared(auto.desks)
+    auto.act(master, "CANCEL", "05-20 09:02")
+    auto.tick("08-20 09:00")
+    auto.tick("11-20 09:00")
+    assert auto.cases == []
+
+
+def compared(desks):
+    return {
+        desk.code: {number: entry[2] for number, entry in desk.book.sightings._near._shelves._held.items()}
+        for desk in desks
+    }
+
+
+def anew(desks, city):
+    """Return desks as they are taken up from what is written of others."""
+    written = msgspec.json.encode([desk.state() for desk in desks])
+    fresh = Desks(city)
+    fresh.restore(msgspec.json.decode(written, type=list[DeskState]))
+    return fresh
 
 
 @law
