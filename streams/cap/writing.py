@@ -219,5 +219,6 @@ _UNFIT = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *rang
 
 
 def _tag(name: str, text: str) -> str:
-    plain = text.translate(_UNFIT).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    fit = text if text.isprintable() else text.translate(_UNFIT)  # what is unfit is never printable
+    plain = fit.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return f"<{name}>{plain}</{name}>"

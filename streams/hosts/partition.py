@@ -25,7 +25,7 @@ import msgspec
 from streams.hosts.shelf import GROWN, Shelf
 from streams.ledger.chain import DailyHead
 from streams.ledger.records import Claim
-from streams.records import RoutedReport, together
+from streams.records import RoutedReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from streams.ledger.chain import Chain, Head
     from streams.ledger.records import EffectsRecord, Record
     from streams.ledger.snapshots import Snapshots
-    from streams.records import Case, Effects, Item, Outgoing
+    from streams.records import Body, Case, Effects, Item, Outgoing
     from streams.stages.desk.desks import Desks
 
 RECORD = 100
@@ -230,46 +230,41 @@ def _receive(desks: Desks, items: Sequence[Item], applied: int) -> tuple[dict[st
 
     Returns what came of them by desk, the cases that changed, and the position that is applied then.
     """
-    parts: dict[str, list[Effects]] = {}
-    cases: dict[str, Case] = {}
     last, size = applied, 0
+    sizes: dict[str, _Size] = {}
     for item in items:
-        if item.position > last + 1:
-            early, more = desks.ahead(item, SLICE)
-            if early is not None:
-                parts.setdefault(item.desk, []).append(early)
-                cases |= desks[item.desk].clerk.touched
-                size += len(_encode(early))
+        told = sizes.setdefault(item.desk, _Size())
+        if item.position > last + 1 and (found := desks.ahead(item, SLICE)) is not None:
+            early, more = found
+            size += told.grown(early)
             if more or size > FULL:
                 last = last + 1 if last == applied else last
                 break
-        for desk, one in desks.receive([item]).items():
-            parts.setdefault(desk, []).append(one)
-            cases |= desks[desk].clerk.touched
-            size += _size(item, one)
+        size += told.grown(desks.take(item), item.body)
         last = item.position
         if size > FULL:
             break
-    return {desk: _as_one(many) for desk, many in parts.items()}, list(cases.values()), last
+    effects = desks.end()
+    cases = [case for desk in effects for case in desks[desk].clerk.touched.values()]
+    return effects, cases, last
 
 
-def _size(item: Item, effects: Effects) -> int:
-    """Return about how many bytes the effects of an input take; for an ordinary report nothing has to be written."""
-    if isinstance(item.body, RoutedReport) and not (effects.dead_letters or effects.outgoing):
-        return _STEP * len(effects.transitions) + _LETTER * len(item.body.report.text)
-    return len(_encode(effects))
+class _Size:
+    """How far one desk's effects of a batch have been measured."""
 
+    def __init__(self) -> None:
+        self._steps = self._alerts = self._letters = self._outgoing = 0
 
-def _as_one(many: Sequence[Effects]) -> Effects:
-    """Return one desk's effects of several inputs as one: lists and counters add up, it stands at the last's."""
-    whole = together(many)
-    return msgspec.structs.replace(
-        many[-1],
-        transitions=whole.transitions,
-        alerts=whole.alerts,
-        dead_letters=whole.dead_letters,
-        outgoing=whole.outgoing,
-        repeats=whole.repeats,
-        attendance=whole.attendance,
-        counters=dict(sorted(whole.counters.items())),
-    )
+    def grown(self, effects: Effects, body: Body | None = None) -> int:
+        """Return about how many bytes have come to the effects, of an input if it was one.
+
+        For an ordinary report only its alerts have to be written for that.
+        """
+        steps, alerts = effects.transitions[self._steps :], effects.alerts[self._alerts :]
+        letters, outgoing = effects.dead_letters[self._letters :], effects.outgoing[self._outgoing :]
+        self._steps, self._alerts = len(effects.transitions), len(effects.alerts)
+        self._letters, self._outgoing = len(effects.dead_letters), len(effects.outgoing)
+        if isinstance(body, RoutedReport) and not (letters or outgoing):
+            said = len(_encode(alerts)) if alerts else 0
+            return _STEP * len(steps) + _LETTER * len(body.report.text) + said
+        return len(_encode((steps, alerts, letters, outgoing)))

@@ -124,11 +124,12 @@ def reaches(calendar: WorkCalendar, clock: Clock, counted: float) -> datetime | 
 
 def next_due(calendar: WorkCalendar, tiers: Sequence[Tier], case_no: str, clock: Clock) -> Due | None:
     """Return when a running clock reaches its next tier; None if it stands still or has passed them all."""
-    if clock.since is None or clock.tiers >= len(tiers):
+    since = clock.since
+    if since is None or clock.tiers >= len(tiers):
         return None
     moment = reaches(calendar, clock, allowed(clock) * tiers[clock.tiers].share)
     assert moment is not None, "a clock that runs reaches everything"
-    return Due(max(moment, clock.since), case_no, clock.name, clock.unit, clock.round, clock.tiers)
+    return Due(max(moment, since), case_no, clock.name, clock.unit, clock.round, clock.tiers)
 
 
 def passed(calendar: WorkCalendar, tiers: Sequence[Tier], clock: Clock, at: datetime) -> int:

@@ -36,6 +36,7 @@ class Desks:
         self._city = city
         self._rosters: dict[str, Roster] = {}
         self._desks: dict[str, Desk] = {}
+        self._working: dict[str, Desk] = {}
 
     def __getitem__(self, code: str) -> Desk:
         """Return a desk, a fresh one if it has heard nothing yet."""
@@ -51,42 +52,46 @@ class Desks:
     def receive(self, items: Sequence[Item]) -> dict[str, Effects]:
         """Apply a batch of inputs in order; return what came of it at each desk that had one.
 
-        Raises MissingPackError, with nothing of the batch done at the desk concerned.
+        Raises MissingPackError, with nothing of the batch done.
         """
-        found = dict.fromkeys(item.desk for item in items)
         for item in items:
-            if isinstance(item.body, PackActivated):
-                self._packs(item.body.digest)  # before anything is done
-        for code in found:
-            self[code].clerk.begin()
+            self._check_pack(item)
         for item in items:
-            self[item.desk].take(item)
-        effects = {}
-        for code in found:
-            self[code].book.forget()
-            effects[code] = self[code].clerk.end(self[code].pack, self[code].pack_from)
-        return effects
+            self.take(item)
+        return self.end()
 
-    def ahead(self, item: Item, most: int) -> tuple[Effects | None, bool]:
+    def take(self, item: Item) -> Effects:
+        """Apply one input of a batch; return what has come of the batch at its desk so far.
+
+        Raises MissingPackError, with nothing of the input done.
+        """
+        self._check_pack(item)
+        desk = self._at_work(item.desk)
+        desk.take(item)
+        return desk.clerk.effects
+
+    def ahead(self, item: Item, most: int) -> tuple[Effects, bool] | None:
         """Fire clocks that are due before an input, `most` of them, as applying it would; it is not applied.
 
-        Returns what came of it at the input's desk, None if nothing was due, and whether more is due.
+        Returns what has come of the batch at its desk so far, and whether more is due; None if nothing was.
         """
-        desk = self[item.desk]
-        at = item.at if desk.book.now is None else max(item.at, desk.book.now)
-        due = desk.book.next_due()
+        book = self[item.desk].book
+        at = item.at if book.now is None else max(item.at, book.now)
+        due = book.next_due()
         if due is None or due > at:
-            return None, False
-        desk.clerk.begin()
+            return None
+        desk = self._at_work(item.desk)
         more = desk.fire(at, most)
-        return desk.clerk.end(desk.pack, desk.pack_from), more
+        return desk.clerk.effects, more
 
-    def touched(self) -> list[Case]:
-        """Return the cases that the last batch changed, as they are now, in the order in which it first did."""
-        found: dict[str, Case] = {}
-        for desk in self._desks.values():
-            found.update(desk.clerk.touched)
-        return list(found.values())
+    def end(self) -> dict[str, Effects]:
+        """End a batch, and return what came of it at each desk that had a part in it."""
+        effects = {}
+        for code, desk in self._working.items():
+            desk.book.forget()
+            effects[code] = desk.clerk.end(desk.pack, desk.pack_from)
+        self._working.clear()
+        return effects
 
     def restore(self, states: Iterable[DeskState]) -> None:
         """Take desks up from their states."""
@@ -117,6 +122,19 @@ class Desks:
     def waiting(self, now: datetime) -> list[str]:
         """List the desks that have something due by a moment, for a host that must send ticks."""
         return [desk.code for desk in self if (due := desk.book.next_due()) is not None and due <= now]
+
+    def _check_pack(self, item: Item) -> None:
+        """Raise MissingPackError if an input puts a pack in force that there is not."""
+        if isinstance(item.body, PackActivated):
+            self._packs(item.body.digest)
+
+    def _at_work(self, code: str) -> Desk:
+        """Return a desk that has begun its part of the batch."""
+        desk = self._working.get(code)
+        if desk is None:
+            desk = self._working[code] = self[code]
+            desk.clerk.begin()
+        return desk
 
     def _roster(self, city: City) -> Roster:
         roster = self._rosters.get(city.digest)

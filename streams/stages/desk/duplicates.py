@@ -220,7 +220,8 @@ def accuracy_m(seen: Seen, form: DuplicatesForm) -> float:
 
 def allowance_m(one: Seen, other: Seen, form: DuplicatesForm) -> float:
     """Return the distance that the accuracy of both positions explains, each counted up to `coarse_m`."""
-    return _TWICE * math.hypot(*(min(accuracy_m(seen, form), form.coarse_m) for seen in (one, other)))
+    most = form.coarse_m
+    return _TWICE * math.hypot(min(accuracy_m(one, form), most), min(accuracy_m(other, form), most))
 
 
 def reach_m(near: Nearness, form: DuplicatesForm) -> float:

@@ -122,6 +122,14 @@ def test_records_hold_at_most_so_many_inputs(medium, city):
     assert [one.record.last - one.record.first + 1 for one in done] == [RECORD, 1]
 
 
+def test_records_stay_under_a_megabyte_where_every_report_alerts_four_centres(medium, city):
+    partition = medium.owner()
+    medium.put(reports(RECORD, city=city, severity=1, text="积水没过膝盖，井盖不见了。" * 20))
+    done = medium.work(partition)
+    assert len(done) > 1
+    assert max(len(body) for body in medium.log.bodies) < 1_000_000
+
+
 def test_an_owner_that_never_claimed_takes_over_at_its_first_inputs(medium, city):
     partition = medium.owner(held=False)
     medium.put(reports(1, city=city))
