@@ -108,6 +108,8 @@ class DeskMetrics:
             part = self._parts.get(number)
             if part is None:
                 part = self._parts[number] = _Part(self._calendar)
+            for (desk, verb), count in Counts((step.desk, step.verb) for step in effects.transitions).items():
+                self.steps.labels(desk, verb).inc(count)
             for step in effects.transitions:
                 self._hear_step(part, step)
             self._pass(part, max((step.heard_at or step.at for step in effects.transitions), default=None))
@@ -124,7 +126,6 @@ class DeskMetrics:
             self._shine()
 
     def _hear_step(self, part: _Part, step: Transition) -> None:
-        self.steps.labels(step.desk, step.verb).inc()
         part.open[step.desk] += _opened(step)
         if step.verb == "REPORT":
             self.cases.labels(step.desk, str(step.change.matter)).inc()

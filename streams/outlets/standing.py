@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from grids.worktime import WorkCalendar
     from streams.records import Case, Clock, Transition
+    from streams.stages.measures import Duty
 
 _YELLOW_FROM = 0.8
 _NOBODYS = VOID | {MERGED}
@@ -32,15 +33,19 @@ class Passed(NamedTuple):
 
 
 class _Held:
-    """What of a case is needed: the same names as the case's own fields, for `duty_of`."""
+    """What of a case is needed: the same names as the case's own fields, for `duty_of`.
 
-    __slots__ = ("clocks", "desk", "finished_at", "state", "told", "unit", "yellow")
+    `turns` is when its running clock turns yellow, and red; `shown` the desk and light that it counts for.
+    """
+
+    __slots__ = ("clocks", "desk", "finished_at", "shown", "state", "told", "turns", "unit")
 
     def __init__(self, desk: str) -> None:
         self.desk, self.state, self.unit = desk, "", ""
         self.clocks: list[Clock] = []
         self.finished_at: datetime | None = None
-        self.yellow: datetime | None = None
+        self.turns: tuple[datetime, datetime] | None = None
+        self.shown: tuple[str, str] | None = None
         self.told: datetime | None = None
 
     def hear(self, step: Transition) -> None:
@@ -57,13 +62,18 @@ class _Held:
 
 
 class Standing:
-    """Hears every step; without a calendar it knows no lights."""
+    """Hears every step; without a calendar it knows no lights.
+
+    Lights are counted as they turn, so that to look costs as much as has turned since, however many cases are open.
+    """
 
     def __init__(self, calendar: WorkCalendar | None = None) -> None:
         self._calendar = calendar
         self._held: dict[str, _Held] = {}
         self._ahead: list[tuple[datetime, str]] = []
-        self._open: set[str] = set()
+        self._turning: list[tuple[datetime, str]] = []
+        self._lights: Counter[tuple[str, str]] = Counter()
+        self._looked: datetime | None = None
 
     def take(self, case: Case, now: datetime) -> None:
         """Take a case up as a host finds it when it starts; deadlines before `now` were counted by who was before."""
@@ -77,7 +87,7 @@ class Standing:
         if case.state in ENDS and (duty is None or duty.due is None or duty.due <= now):
             return
         self._held[case.case_no] = held
-        self._shine(case.case_no, held)
+        self._shine(case.case_no, held, duty)
         if duty is not None and duty.due is not None and duty.due > now:
             heapq.heappush(self._ahead, (duty.due, case.case_no))
 
@@ -91,11 +101,10 @@ class Standing:
             held = self._held[number] = _Held(step.desk)
         held.hear(step)
         if held.state in _NOBODYS:
-            self._held.pop(number)
-            self._open.discard(number)
+            self._drop(number, held)
             return
-        self._shine(number, held)
         duty = duty_of(held)
+        self._shine(number, held, duty)
         if duty is not None and duty.due is not None:
             heapq.heappush(self._ahead, (duty.due, number))
 
@@ -115,25 +124,44 @@ class Standing:
             held.told = due
             yield Passed(held.desk, duty.handled and not duty.clock.overdue)
             if held.state in _DONE:
-                self._held.pop(number)
+                self._drop(number, held)
 
     def lights(self, now: datetime) -> Counter[tuple[str, str]]:
-        """Count the cases whose handling clock runs, by desk and light."""
-        found: Counter[tuple[str, str]] = Counter()
-        for number in self._open:
-            held = self._held[number]
-            duty = duty_of(held)
-            if duty is None or duty.due is None or held.yellow is None:
-                continue
-            light = clocks.RED if duty.due < now else clocks.YELLOW if held.yellow < now else clocks.GREEN
-            found[held.desk, light] += 1
-        return found
+        """Count the cases whose handling clock runs, by desk and light; `now` never falls from call to call."""
+        self._looked = now
+        while self._turning and self._turning[0][0] < now:
+            held = self._held.get(heapq.heappop(self._turning)[1])
+            if held is not None and held.shown is not None:
+                self._show(held)
+        return +self._lights
 
-    def _shine(self, number: str, held: _Held) -> None:
-        """Work out when a running clock turns yellow, or that it stands still."""
-        self._open.discard(number)
-        duty = duty_of(held)
-        if self._calendar is None or duty is None or duty.clock.since is None:
+    def _shine(self, number: str, held: _Held, duty: Duty | None) -> None:
+        """Count a case whose clock runs by its light, and note when that turns; one that stands still has none."""
+        self._hide(held)
+        if self._calendar is None or duty is None or duty.clock.since is None or duty.due is None:
             return
-        held.yellow = clocks.reaches(self._calendar, duty.clock, clocks.allowed(duty.clock) * _YELLOW_FROM)
-        self._open.add(number)
+        yellow = clocks.reaches(self._calendar, duty.clock, clocks.allowed(duty.clock) * _YELLOW_FROM)
+        turns = (yellow or duty.due, duty.due)
+        if turns != held.turns:
+            held.turns = turns
+            for moment in turns:
+                heapq.heappush(self._turning, (moment, number))
+        self._show(held)
+
+    def _show(self, held: _Held) -> None:
+        """Count a case by the light that it had when somebody looked last."""
+        assert held.turns is not None
+        (yellow, red), now = held.turns, self._looked
+        self._hide(held)
+        light = clocks.GREEN if now is None or now <= yellow else clocks.YELLOW if now <= red else clocks.RED
+        held.shown = held.desk, light
+        self._lights[held.shown] += 1
+
+    def _hide(self, held: _Held) -> None:
+        if held.shown is not None:
+            self._lights[held.shown] -= 1
+            held.shown = None
+
+    def _drop(self, number: str, held: _Held) -> None:
+        self._hide(held)
+        del self._held[number]

@@ -71,7 +71,7 @@ def deadline_of(case: Handled) -> tuple[Clock, datetime] | None:
     found = [clock for clock in case.clocks if clock.name == clocks.HANDLE and clock.due is not None]
     if not found:
         return None
-    last = max(found, key=lambda clock: (clock.unit == case.unit, clock.started))
+    last = found[0] if len(found) == 1 else max(found, key=lambda one: (one.unit == case.unit, one.started))
     assert last.due is not None
     return last, last.due
 
