@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 from streams.outlets.deskmetrics import DeskMetrics
+from streams.outlets.inputmetrics import InputMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,16 +15,6 @@ if TYPE_CHECKING:
 
     from grids.worktime import WorkCalendar
     from streams.records import Case, Effects
-
-_INPUTS = {
-    "RoutedReport": "report",
-    "Action": "action",
-    "Tick": "tick",
-    "Ack": "ack",
-    "PackActivated": "pack",
-    "Attendance": "attendance",
-}
-
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a creation time beside every counter doubles the page and tells nothing
 
@@ -43,10 +34,7 @@ class Metrics:
     def __init__(self, calendar: WorkCalendar | None = None, clock: Callable[[], datetime] | None = None) -> None:
         self.registry = CollectorRegistry()
         self.desks = DeskMetrics(self.registry, calendar, clock)
-        self.inputs = self._counter("onegrid_inputs", "Inputs applied by desks", "kind")
-        self.outcomes = self._counter("onegrid_routing_outcomes", "Routing outcomes", "outcome")
-        self.duplicates = self._counter("onegrid_duplicates", "Reports that opened no case", "kind")
-        self.dead = self._counter("onegrid_dead_letters", "Dead letters", "stage", "reason")
+        self.inputs = InputMetrics(self.registry)
         self.rejected = self._counter("onegrid_rejected", "Reports refused at the gateway", "reason")
         self.told = self._counter("onegrid_alert_messages", "Messages to units, sent and failed", "kind", "outcome")
         self._watched: dict[str, Gauge] = {}
@@ -68,17 +56,8 @@ class Metrics:
 
     def hear(self, effects: Effects) -> None:
         """Count one batch of effects."""
-        for name, count in effects.counters.items():
-            head, _, tail = name.partition("_")
-            if head == "items":
-                self.inputs.labels(_INPUTS.get(tail, tail)).inc(count)
-            elif head == "outcome":
-                self.outcomes.labels(tail).inc(count)
-            elif name in ("repeats", "updates", "merged"):
-                self.duplicates.labels(name).inc(count)
+        self.inputs.hear(effects)
         self.desks.hear(_WHOLE, effects)
-        for letter in effects.dead_letters:
-            self.dead.labels(letter.stage, letter.reason).inc()
 
     def page(self) -> bytes:
         """Return the text that Prometheus reads."""

@@ -141,8 +141,7 @@ class Intake:
             else:
                 break
         self._metrics.routed.inc(count)
-        for letter in dead:
-            self._metrics.dead.labels(letter.stage, letter.reason).inc()
+        self._metrics.inputs.put_aside(dead)
 
     async def _all(self, messages: Sequence[Message]) -> tuple[int, list[DeadLetter]]:
         """Route some messages while what came of those before is on its way. Raises MissingPackError, AwayError."""

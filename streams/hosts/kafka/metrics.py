@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from streams.outlets.deskmetrics import DeskMetrics
+from streams.outlets.inputmetrics import InputMetrics
 from streams.records import together
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ class WorkerMetrics:
     def __init__(self, calendar: WorkCalendar | None = None, clock: Callable[[], datetime] | None = None) -> None:
         self.registry = CollectorRegistry()
         self.desks = DeskMetrics(self.registry, calendar, clock)
-        self.inputs = self._counter("onegrid_inputs", "Inputs applied by desks", "kind")
-        self.outcomes = self._counter("onegrid_routing_outcomes", "Routing outcomes", "outcome")
-        self.duplicates = self._counter("onegrid_duplicates", "Reports that opened no case", "kind")
-        self.dead = self._counter("onegrid_dead_letters", "Dead letters", "stage", "reason")
+        self.inputs = InputMetrics(self.registry)
         self.records = self._counter("onegrid_records", "Effects records written that count")
         self.routed = self._counter("onegrid_routed", "Reports that intake has routed")
         self.ticks = self._counter("onegrid_ticks", "Ticks sent to desks")
@@ -56,17 +54,8 @@ class WorkerMetrics:
         self.records.inc()
         self.applied.labels(str(partition)).set(done.record.last)
         effects = together(done.effects.values())
-        for name, count in effects.counters.items():
-            head, _, tail = name.partition("_")
-            if head == "items":
-                self.inputs.labels(tail).inc(count)
-            elif head == "outcome":
-                self.outcomes.labels(tail).inc(count)
-            elif name in ("repeats", "updates", "merged"):
-                self.duplicates.labels(name).inc(count)
+        self.inputs.hear(effects)
         self.desks.hear(partition, effects)
-        for letter in effects.dead_letters:
-            self.dead.labels(letter.stage, letter.reason).inc()
 
     def leave(self, partition: int) -> None:
         """Show nothing of a partition that is somebody else's."""
