@@ -26,7 +26,7 @@ def test_counters_are_those_of_the_desks_and_name_no_case(city):
     for offset, part in enumerate(scene.parts):
         metrics.hear(2, Applied(offset, EffectsRecord(0, offset + 1, offset + 1), part, [], []))
     page = metrics.page().decode()
-    assert 'onegrid_inputs_total{kind="RoutedReport"} 1.0' in page
+    assert 'onegrid_inputs_total{kind="report"} 1.0' in page
     assert f'onegrid_transitions_total{{desk="{DESK}",verb="DISPATCH"}} 1.0' in page
     assert 'onegrid_dead_letters_total{reason="ILLEGAL_TRANSITION",stage="desk"} 1.0' in page
     assert 'onegrid_routing_outcomes_total{outcome="LEAD"} 1.0' in page
