@@ -8,6 +8,7 @@ be sent on; one that came from another desk leaves one, too, since a copy of its
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,7 @@ class CaseBook:
         self.sightings = Sightings(rules)
         self._serials: dict[date, int] = {}
         self._agenda = Agenda(rules, self.cases)
-        self._closed: deque[tuple[datetime, str]] = deque()
+        self._closed: list[tuple[datetime, str]] = []
         self._known: deque[tuple[str, str]] = deque()
 
     def state(self, pack: str, pack_from: datetime | None = None) -> DeskState:
@@ -220,14 +221,11 @@ class CaseBook:
             return
         window = timedelta(days=self.rules.duplicates.repeat.days)
         while closed and closed[0][0] < now - window:
-            number = closed.popleft()[1]
+            number = heapq.heappop(closed)[1]
             case = self.cases.get(number)
-            if case is None or self.case(number, now) is not None:
-                continue
-            if case.master in self.cases:
-                closed.append((now, number))  # what it says is asked for as long as its master is
-            else:
+            if case is not None and self.case(number, now) is None and case.master not in self.cases:
                 del self.cases[number]
+                self._leave(case)
         self.sightings.forget(now)
         while self.attendance and (said := next(iter(self.attendance.values()))).at < now - _ATTENDANCE:
             del self.attendance[said.worker]
@@ -241,6 +239,16 @@ class CaseBook:
         self.cases.pop(after.case_no, None)
         self._agenda.note(after.case_no)
         self.sightings.drop(after.case_no)
+        self._leave(after)
+
+    def _leave(self, master: Case) -> None:
+        """Let those merged into a case that is gone go, too, once their own time is over."""
+        for number in master.merged:
+            if (case := self.cases.get(number)) is not None:
+                self._close(case)
+
+    def _close(self, case: Case) -> None:
+        heapq.heappush(self._closed, (case.closed_at or case.opened_at, case.case_no))
 
     def _remember(self, before: Case | None, after: Case) -> None:
         self.cases[after.case_no] = after
@@ -255,7 +263,7 @@ class CaseBook:
             if (master := self.cases.get(after.master)) is not None:
                 self.sightings.note(master, self.cases)  # it is found by what those merged into it say, too
         if after.state not in OPEN and (before is None or before.state in OPEN):
-            self._closed.append((after.closed_at or after.opened_at, after.case_no))
+            self._close(after)
 
     def _note_source(self, case_no: str, source: Source) -> None:
         key = (source.system, source.system_no)

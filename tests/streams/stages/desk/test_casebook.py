@@ -69,9 +69,19 @@ def test_a_merged_case_stays_as_long_as_the_one_that_it_was_merged_into(auto):
     auto.act(master, "APPEND", "05-20 09:01", text=said)  # by which it is looked at anew
     assert compared(anew(auto.desks, auto.city)) == compared(auto.desks)
     auto.act(master, "CANCEL", "05-20 09:02")
+    auto.tick("06-01 09:00")
+    assert len(auto.cases) == 2
     auto.tick("08-20 09:00")
-    auto.tick("11-20 09:00")
     assert auto.cases == []
+
+
+def test_a_merged_case_whose_master_goes_to_another_desk_leaves_once_its_own_time_is_over(auto):
+    master = auto.report("03-02 09:00", **LITTER)
+    child = auto.report("03-02 09:30", **LITTER)
+    auto.tick("05-20 09:00")
+    auto.act(master, "TRANSFER", "05-20 09:01")
+    auto.tick("05-20 09:02")
+    assert child not in auto.book.cases
 
 
 def compared(desks):
