@@ -170,6 +170,7 @@ class CaseBook:
             self.rulings[transition.ruling.row] = transition.ruling
         if transition.verb == "RECEIVE":
             self.received[transition.case_no] = transition.seq
+            self._miss(after, transition.heard_at or transition.at)
         if after.desk != self.desk:
             self._hand_over(after)
         else:
@@ -246,6 +247,13 @@ class CaseBook:
         for number in master.merged:
             if (case := self.cases.get(number)) is not None:
                 self._close(case)
+
+    def _miss(self, master: Case, at: datetime) -> None:
+        """Be without those merged into a case that comes back whose own time was over while it was away."""
+        for number in master.merged:
+            case = self.cases.get(number)
+            if case is not None and case.master == master.case_no and self.case(number, at) is None:
+                del self.cases[number]
 
     def _close(self, case: Case) -> None:
         heapq.heappush(self._closed, (case.closed_at or case.opened_at, case.case_no))

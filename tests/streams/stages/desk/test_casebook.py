@@ -10,6 +10,7 @@ from packs import point
 from scenes import BELLTOWER, DESK, Scene, make_report, when
 from stories import as_bytes, counters, folded, play, replay, stories
 
+from streams.records import Effects
 from streams.stages.desk.casebook import CaseBook, DeskState
 from streams.stages.desk.desks import Desks
 from streams.stages.desk.lifecycle import OPEN
@@ -82,6 +83,23 @@ def test_a_merged_case_whose_master_goes_to_another_desk_leaves_once_its_own_tim
     auto.act(master, "TRANSFER", "05-20 09:01")
     auto.tick("05-20 09:02")
     assert child not in auto.book.cases
+
+
+def test_a_master_that_comes_back_misses_what_has_grown_old_meanwhile_whether_memory_was_cleared_or_not(auto):
+    master = auto.report("03-02 09:00", **LITTER)
+    auto.report("03-02 09:30", **LITTER)
+    auto.act(master, "TRANSFER", "03-02 10:00")
+    auto.tick("05-19 09:00")
+    auto.act(master, "TRANSFER", "05-20 09:00", desk=DESK)
+    assert auto[master].desk == DESK
+    log = Desks(auto.city)
+    for part in auto.parts:
+        for desk, effects in part.items():
+            log[desk].fold(msgspec.json.decode(msgspec.json.encode(effects), type=Effects))
+    for desk in log:
+        desk.book.forget()
+    assert [list(desk.book.cases) for desk in log] == [list(desk.book.cases) for desk in auto.desks]
+    assert compared(log) == compared(auto.desks)
 
 
 def compared(desks):
