@@ -4,7 +4,8 @@
 
 Worker and loop are pinned to one core, the broker and this program to the others. The loop is confluent-kafka's C
 client around the very function that the worker's intake calls, on the same envelopes; that both have put the same
-into the inbox is held against a checksum. Desks work on what intake has put there, and on a recorded inbox in which
+into the inbox is held against a checksum. `Kafka alone` is the loop without that function: what no intake on this
+core could exceed. Desks work on what intake has put there, and on a recorded inbox in which
 actions, acknowledgements and ticks outnumber reports, as they do in a city. Rates are taken between the first tenth
 and the end. `two workers` says something only where each has a core of its own besides the broker's.
 """
@@ -44,8 +45,9 @@ from tests.conformance.recording import START, record
 from tests.servers import Brokers, clean_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from streams.hosts.kafka.sender import Mail
     from streams.settings import ClusterSettings
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -148,8 +150,11 @@ def by_workers(
             return rate
 
 
-def raw(broker: str, count: int) -> None:
-    """The loop: read, route, write, with the C client, on the core that this process was started on."""
+def raw(broker: str, count: int, *, prepared: bool) -> None:
+    """The loop: read, route, write, with the C client, on the core that this process was started on.
+
+    `prepared`: everything is routed before the clock starts, so that what is timed is reading and writing alone.
+    """
     settings = clean_settings(broker)
     city = open_city(demo_pack(), cache_dir())
     city.locator.locate([0.0], [0.0])
@@ -165,33 +170,59 @@ def raw(broker: str, count: int) -> None:
         WorkerMetrics(),
         lambda _: None,  # type: ignore[arg-type]
     )
-    consumer = Consumer({"bootstrap.servers": broker, "group.id": "raw", "enable.auto.commit": False})
-    topic = range(partitions_of(settings.client(), REPORTS))
-    consumer.assign([TopicPartition(REPORTS, number, 0) for number in topic])
     producer = Producer(
         {"bootstrap.servers": broker, "acks": "all", "enable.idempotence": True, "compression.type": "lz4",
          "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
     )  # fmt: skip
+    work: Iterable[tuple[Mail, int]] = (routed(intake, found) for found in batches(settings))
+    if prepared:
+        ready = list(work)
+        work = beside(batches(settings), ready)
     done, warm = 0, (0.0, 0)
-    while done < count:
-        found = [one for one in consumer.consume(16, 0.5) if one.error() is None]
-        messages = [
-            SimpleNamespace(
-                topic=one.topic(), partition=one.partition(), offset=one.offset(), key=one.key(), value=one.value(),
-                timestamp=one.timestamp()[1],
-            )
-            for one in found
-        ]  # fmt: skip
-        mail, routed, dead = intake.routed(messages)
+    for mail, some in work:
         for (to, place), many in mail.items():
             for key, value in many:
                 producer.produce(to, value, key, place)
         producer.poll(0)
-        done += routed + len(dead)
+        done += some
         if not warm[1] and done >= WARM * count:
             warm = time.monotonic(), done
     producer.flush()
     print(json.dumps({"rate": (done - warm[1]) / (time.monotonic() - warm[0])}))
+
+
+def batches(settings: ClusterSettings) -> Iterator[list[Any]]:
+    """Read all messages that wait, sixteen at a time."""
+    consumer = Consumer({"bootstrap.servers": settings.broker, "group.id": "raw", "enable.auto.commit": False})
+    consumer.assign(
+        [TopicPartition(REPORTS, number, 0) for number in range(partitions_of(settings.client(), REPORTS))]
+    )
+    left = sum(high for _, high in (consumer.get_watermark_offsets(one) for one in consumer.assignment()))
+    while left:
+        found = [one for one in consumer.consume(16, 0.5) if one.error() is None]
+        left -= len(found)
+        if found:
+            yield found
+
+
+def beside(found: Iterator[Any], ready: Iterable[tuple[Mail, int]]) -> Iterator[tuple[Mail, int]]:
+    """Yield what is ready, and read as much as was read when it was made."""
+    for one in ready:
+        next(found, None)
+        yield one
+
+
+def routed(intake: Intake, found: Iterable[Any]) -> tuple[Mail, int]:
+    """Route messages of the C client as a worker does."""
+    messages = [
+        SimpleNamespace(
+            topic=one.topic(), partition=one.partition(), offset=one.offset(), key=one.key(), value=one.value(),
+            timestamp=one.timestamp()[1],
+        )
+        for one in found
+    ]  # fmt: skip
+    mail, some, dead = intake.routed(messages)
+    return mail, some + len(dead)
 
 
 def clean_settings(broker: str) -> ClusterSettings:
@@ -220,23 +251,24 @@ def intake_table(brokers: Brokers, reports: int) -> ClusterSettings:
     pack = demo_pack()
     lines = lines_of(pack, 20_000)
     rates, sums = [], []
-    for which in ("raw", "worker"):
+    for which in ("Kafka alone", "raw", "worker"):
         settings = clean_topics(brokers.address, PARTITIONS)
         writer = Writer(settings.client())
         activate(settings.client(), writer, open_city(pack, cache_dir()), datetime(2026, 1, 1, tzinfo=UTC))
         writer.close()
         fill(settings, lines, reports)
-        if which == "raw":
+        if which == "worker":
+            rates.append(by_workers(settings, [pack], "intake", reports, "onegrid_routed"))
+        else:
             with Pinned(MINE):
                 command = [sys.executable, "-m", "benchmarks.cluster_throughput", "--raw", brokers.address]
-                found = subprocess.run([*command, "--reports", str(reports)], capture_output=True, check=True)
+                more = ["--reports", str(reports), *(["--prepared"] if which == "Kafka alone" else [])]
+                found = subprocess.run([*command, *more], capture_output=True, check=True)
             rates.append(json.loads(found.stdout)["rate"])
-        else:
-            rates.append(by_workers(settings, [pack], "intake", reports, "onegrid_routed"))
         sums.append(checksum(settings))
         print(f"{f'intake, {which}':<34}{rates[-1]:>10,.0f} reports/s, checksum {sums[-1][1]}", flush=True)
-    same = "the same inbox" if sums[0] == sums[1] else f"OTHER INBOXES: {sums}"
-    print(f"{'worker to raw loop':<34}{rates[1] / rates[0]:>10.2f}   {same}", flush=True)
+    same = "the same inbox" if len(set(sums)) == 1 else f"OTHER INBOXES: {sums}"
+    print(f"{'worker to raw loop':<34}{rates[2] / rates[1]:>10.2f}   {same}", flush=True)
     return settings
 
 
@@ -264,9 +296,10 @@ def main() -> None:
     parser.add_argument("--reports", type=int, default=200_000)
     parser.add_argument("--recorded", type=int, default=3000)
     parser.add_argument("--raw", metavar="BROKER", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--prepared", action="store_true", help=argparse.SUPPRESS)
     said = parser.parse_args()
     if said.raw:
-        raw(said.raw, said.reports)
+        raw(said.raw, said.reports, prepared=said.prepared)
         return
     os.sched_setaffinity(0, REST)
     with tempfile.TemporaryDirectory(prefix="onegrid-bench-") as folder:
