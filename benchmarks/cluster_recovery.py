@@ -120,7 +120,7 @@ def backlog(brokers: Brokers, folder: Path, count: int) -> None:
 
     def reports() -> Iterable[tuple[datetime, dict[str, object]]]:
         for number in range(count):
-            at = start + timedelta(days=BACKLOG_DAYS) * number / count
+            at = start + timedelta(days=BACKLOG_DAYS * number / count)
             said = {"report_id": f"r{number}", "system_no": f"{number}", "self_handled": True}
             moment = {"reported_at": at.isoformat(), "occurred_at": at.isoformat()}
             yield at, {**lines[number % len(lines)], **said, **moment}

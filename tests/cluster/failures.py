@@ -213,7 +213,7 @@ def long_outage(field: Field) -> dict[str, Any]:
         before, since = len(storm.tally.steps), time.monotonic()
         storm.start(1, skew=(86_400.0,))  # its ticks say that a day has gone by
         busy = [number for number, where in storm.tally.partitions.items() if where.last]
-        took = storm.served(busy, since, patience=45)
+        took = storm.served(busy, since, patience=300)
         figures = storm.finish()
         return figures | {"fired": len(storm.tally.steps) - before, "served_s": round(took, 1)}
 
