@@ -40,27 +40,30 @@ if TYPE_CHECKING:
 
 BACKLOG_DAYS = 1825
 
+TURN = 20_000
+"""Reports after which all that wait for their message to be full are sent: so none comes much out of its time."""
+
 
 def put(settings: ClusterSettings, reports: Iterable[tuple[datetime, dict[str, object]]]) -> None:
     """Put reports into the topic in their order, a hundred a message."""
     writer, partitions = Writer(settings.client()), partitions_of(settings.client(), REPORTS)
     waiting: dict[str, list[Entry]] = {}
-    flying = []
-    for at, report in reports:
+
+    def send() -> None:
+        flying = []
+        for key, entries in waiting.items():
+            flying += [writer.send(REPORTS, partition_of(key, partitions), one, key) for one in seal(entries)]
+        waiting.clear()
+        for one in flying:
+            writer.landed(*one)
+
+    for number, (at, report) in enumerate(reports, start=1):
         key = report_key(str(report["system"]), str(report["system_no"]))
         entries = waiting.setdefault(key, [])
         entries.append(Entry(at, msgspec.Raw(msgspec.json.encode(report))))
-        if len(entries) == 100:
-            flying += [writer.send(REPORTS, partition_of(key, partitions), one, key) for one in seal(entries)]
-            entries.clear()
-        if len(flying) > 1000:
-            for one in flying:
-                writer.landed(*one)
-            flying.clear()
-    for key, entries in waiting.items():
-        flying += [writer.send(REPORTS, partition_of(key, partitions), one, key) for one in seal(entries)]
-    for one in flying:
-        writer.landed(*one)
+        if number % TURN == 0:
+            send()
+    send()
     writer.close()
 
 
@@ -113,8 +116,11 @@ def takeover(brokers: Brokers, folder: Path, cases: int) -> None:
 
 
 def backlog(brokers: Brokers, folder: Path, count: int) -> None:
-    """Print the memory of a worker as it drains a backlog."""
-    settings = clean_topics(brokers.address, 12)
+    """Print the memory of a worker as it drains a backlog: years of what was seen to on the spot, in their order.
+
+    One partition, since from several the first one's last year would come before the second one's first.
+    """
+    settings = clean_topics(brokers.address, 1)
     lines = [msgspec.json.decode(line) for line in lines_of(demo_pack(), 20_000)]
     start = datetime.now(UTC) - timedelta(days=BACKLOG_DAYS)
 
@@ -122,7 +128,7 @@ def backlog(brokers: Brokers, folder: Path, count: int) -> None:
         for number in range(count):
             at = start + timedelta(days=BACKLOG_DAYS * number / count)
             said = {"report_id": f"r{number}", "system_no": f"{number}", "self_handled": True}
-            moment = {"reported_at": at.isoformat(), "occurred_at": at.isoformat()}
+            moment = dict.fromkeys(("reported_at", "occurred_at", "source_updated_at"), at.isoformat())
             yield at, {**lines[number % len(lines)], **said, **moment}
 
     put(settings, reports())
