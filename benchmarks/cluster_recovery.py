@@ -27,6 +27,7 @@ from benchmarks.cluster_throughput import Watch, counter
 from grids.city import demo_pack, open_city
 from streams.cli.places import cache_dir
 from streams.envelope import Entry, seal
+from streams.hosts.kafka.packs import activate
 from streams.ledger.kafka import Writer, partitions_of
 from streams.topics import REPORTS, partition_of, report_key
 from tests.cluster.reports import lines_of
@@ -123,6 +124,9 @@ def backlog(brokers: Brokers, folder: Path, count: int) -> None:
     settings = clean_topics(brokers.address, 1)
     lines = [msgspec.json.decode(line) for line in lines_of(demo_pack(), 20_000)]
     start = datetime.now(UTC) - timedelta(days=BACKLOG_DAYS)
+    writer = Writer(settings.client())
+    activate(settings.client(), writer, open_city(demo_pack(), cache_dir()), start)  # desks' time begins there
+    writer.close()
 
     def reports() -> Iterable[tuple[datetime, dict[str, object]]]:
         for number in range(count):
