@@ -245,8 +245,11 @@ def _receive(desks: Desks, items: Sequence[Item], applied: int) -> tuple[dict[st
         if size > FULL:
             break
     effects = desks.end()
-    cases = [case for desk in effects for case in desks[desk].clerk.touched.values()]
-    return effects, cases, last
+    cases: dict[str, Case] = {}
+    for number, case in (one for desk in effects for one in desks[desk].clerk.touched.items()):
+        if number not in cases or cases[number].seq < case.seq:  # it may have gone from one of these desks to another
+            cases[number] = case
+    return effects, list(cases.values()), last
 
 
 class _Size:

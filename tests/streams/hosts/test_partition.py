@@ -130,6 +130,17 @@ def test_records_stay_under_a_megabyte_where_every_report_alerts_four_centres(me
     assert max(len(body) for body in medium.log.bodies) < 1_000_000
 
 
+def test_a_case_that_goes_from_desk_to_desk_in_one_record_is_told_once_as_it_is_in_the_end(medium, city):
+    scene = Scene(city)
+    number = scene.report("03-02 09:00")
+    scene.act(number, "TRANSFER", "03-02 09:05", desk=OTHER_DESK)
+    scene.act(number, "TRANSFER", "03-02 09:10", desk=DESK)
+    partition = medium.owner()
+    medium.put(scene.items)
+    first, *_ = partition.apply(medium.inbox.read(0, 500))
+    assert first.cases == [scene[number]]
+
+
 def test_an_owner_that_never_claimed_takes_over_at_its_first_inputs(medium, city):
     partition = medium.owner(held=False)
     medium.put(reports(1, city=city))
