@@ -75,7 +75,7 @@ def _records():
             if (
                 isinstance(record, type)
                 and issubclass(record, msgspec.Struct)
-                and record.__module__ == module.__name__
+                and record.__module__.startswith(module.__name__)
             ):
                 yield pytest.param(record, id=name)
 
