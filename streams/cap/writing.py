@@ -6,6 +6,7 @@ a document made anew from the log has the same bytes.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from grids.catalogue import CITY
@@ -15,7 +16,7 @@ from streams.stages.desk.lifecycle import ENDS
 from streams.stages.measures import deadline_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from grids.city import City
@@ -112,40 +113,46 @@ def _scope(city: City, to: str) -> Iterator[str]:
     yield _tag("addresses", f'"{to}"' if " " in to else to)
 
 
-def _info(city: City, case: Case, alert: Alert, language: str) -> Iterator[str]:
-    rules = city.rules
+def _info(city: City, case: Case, alert: Alert, language: str) -> list[str]:
+    rules, zone = city.rules, city.rules.calendar.zone
     kind = rules.catalogue.categories.get((CITY, case.category))
     event = (kind.name_zh if language == "zh" else kind.name_en) if kind is not None else ""
+    event = event or case.category or case.matter
     over = alert.kind == "CANCEL" or case.state in ENDS
     said = _KINDS[language]
-    words = [] if alert.status == "Actual" else [said[alert.status]]
     place, reason = _area_name(city, case, language), why(city.rules, case, alert.reason, language)
-    yield "<info>"
-    yield _tag("language", _TAGS[language])
-    yield _tag("category", rules.alerting.form.cap_category(case.category))
-    yield _tag("event", event or case.category or case.matter)
-    yield _tag("responseType", "AllClear" if over else "Monitor" if alert.ack_due is None else "Execute")
-    yield _tag("urgency", "Past" if over else _urgency(case, alert))
-    yield _tag("severity", SEVERITIES[alert.severity])
-    yield _tag("certainty", "Observed" if case.placement.confidence >= _SURE else "Possible")
+    parts = [
+        "<info>",
+        _word("language", _TAGS[language]),
+        _word("category", rules.alerting.form.cap_category(case.category)),
+        _word("event", event),
+        _word("responseType", "AllClear" if over else "Monitor" if alert.ack_due is None else "Execute"),
+        _word("urgency", "Past" if over else _urgency(case, alert)),
+        _word("severity", SEVERITIES[alert.severity]),
+        _word("certainty", "Observed" if case.placement.confidence >= _SURE else "Possible"),
+    ]
     if case.category:
-        yield f"<eventCode>{_tag('valueName', 'GB/T 30428.2')}{_tag('value', case.category)}</eventCode>"
-    yield _tag("effective", stamp(alert.sent_at.astimezone(rules.calendar.zone)))
+        parts.append(_named_word("eventCode", "GB/T 30428.2", case.category))
+    parts.append(_tag("effective", stamp(alert.sent_at.astimezone(zone))))
     if case.occurred_at is not None:
-        yield _tag("onset", stamp(case.occurred_at.astimezone(rules.calendar.zone)))
+        parts.append(_tag("onset", stamp(case.occurred_at.astimezone(zone))))
     if not over and (expires := _expires(city, case, alert)) is not None:
-        yield _tag("expires", stamp(expires.astimezone(rules.calendar.zone)))
-    yield _tag("senderName", rules.form.name_zh if language == "zh" else rules.form.name_en or rules.form.name_zh)
-    headline = " · ".join((*words, said[alert.kind], event or case.category or case.matter, place, reason))
-    yield _tag("headline", headline if len(headline) <= HEADLINE else f"{headline[: HEADLINE - 1]}…")
-    yield _tag("description", case.text or reason)
+        parts.append(_tag("expires", stamp(expires.astimezone(zone))))
+    name = rules.form.name_zh if language == "zh" else rules.form.name_en or rules.form.name_zh
+    words = [] if alert.status == "Actual" else [said[alert.status]]
+    headline = " · ".join((*words, said[alert.kind], event, place, reason))
+    parts += (
+        _word("senderName", name),
+        _tag("headline", headline if len(headline) <= HEADLINE else f"{headline[: HEADLINE - 1]}…"),
+        _tag("description", case.text or reason),
+    )
     if alert.ack_due is not None:
-        due_by = alert.ack_due.astimezone(rules.calendar.zone)
-        yield _tag("instruction", _CONFIRM[language].format(f"{due_by:%Y-%m-%d %H:%M:%S}"))
-    for name, value in _parameters(city, case, alert, language):
-        yield f"<parameter>{_tag('valueName', name)}{_tag('value', value)}</parameter>"
-    yield from _area(city, case, place)
-    yield "</info>"
+        due_by = alert.ack_due.astimezone(zone)
+        parts.append(_tag("instruction", _CONFIRM[language].format(f"{due_by:%Y-%m-%d %H:%M:%S}")))
+    parts += _parameters(city, case, alert, language)
+    parts += _area(city, case, place)
+    parts.append("</info>")
+    return parts
 
 
 def _urgency(case: Case, alert: Alert) -> str:
@@ -164,32 +171,35 @@ def _expires(city: City, case: Case, alert: Alert) -> datetime | None:
     return due if due is not None and due > alert.sent_at else None
 
 
-def _parameters(city: City, case: Case, alert: Alert, language: str) -> Iterable[tuple[str, str]]:
+def _parameters(city: City, case: Case, alert: Alert, language: str) -> Iterator[str]:
     tier = tier_of(city.rules, case, alert.reason)
     receipt, zone = case.receipt, city.rules.calendar.zone
     lead = case.unit or receipt.lead
     unit = city.rules.units.by_code.get(lead)
-    found = (
-        ("case", case.case_no),
+    words = (
         ("lead", lead),
         ("leadName", "" if unit is None else unit.name_zh if language == "zh" else unit.name_en or unit.name_zh),
         ("cooperate", " ".join(receipt.cooperate)),
         ("supervise", " ".join(receipt.supervise)),
         ("level", alert.level),
-        ("reason", alert.reason),
-        ("tier", str(tier.order) if tier is not None and tier.order else ""),
-        ("colour", COLOURS[alert.severity]),
-        ("ackDue", stamp(alert.ack_due.astimezone(zone)) if alert.ack_due is not None else ""),
-        ("receipt", receipt.receipt_id),
     )
-    return [(name, value) for name, value in found if value]
+    yield _named("parameter", "case", case.case_no)
+    yield from (_named_word("parameter", name, value) for name, value in words if value)
+    if alert.reason:
+        yield _named("parameter", "reason", alert.reason)
+    if tier is not None and tier.order:
+        yield _named_word("parameter", "tier", str(tier.order))
+    yield _named_word("parameter", "colour", COLOURS[alert.severity])
+    if alert.ack_due is not None:
+        yield _named("parameter", "ackDue", stamp(alert.ack_due.astimezone(zone)))
+    yield _named("parameter", "receipt", receipt.receipt_id)
 
 
 def _area(city: City, case: Case, name: str) -> Iterator[str]:
     """Write the cell of a case as an area; a case without a place has its desk's name and no shape."""
     place = case.placement
     grid = city.grid_of(place.grid_version)
-    yield f"<area>{_tag('areaDesc', name)}"
+    yield f"<area>{_word('areaDesc', name)}"
     if grid is not None and place.cell in grid.index:
         for ring in grid.rings(place.cell):
             yield f"<polygon>{ring}</polygon>"
@@ -200,7 +210,7 @@ def _area(city: City, case: Case, name: str) -> Iterator[str]:
     )
     for scheme, code in codes:
         if code:
-            yield f"<geocode>{_tag('valueName', scheme)}{_tag('value', code)}</geocode>"
+            yield _named_word("geocode", scheme, code)
     yield "</area>"
 
 
@@ -214,6 +224,9 @@ def _area_name(city: City, case: Case, language: str) -> str:
     return "".join(names) if language == "zh" else ", ".join(reversed(names))
 
 
+_KEPT = 8192
+"""Elements that are kept as they were written."""
+
 _UNFIT = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)])
 """Characters that XML 1.0 doesn't have."""
 
@@ -222,3 +235,12 @@ def _tag(name: str, text: str) -> str:
     fit = text if text.isprintable() else text.translate(_UNFIT)  # what is unfit is never printable
     plain = fit.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return f"<{name}>{plain}</{name}>"
+
+
+def _named(element: str, name: str, value: str) -> str:
+    return f"<{element}>{_word('valueName', name)}{_tag('value', value)}</{element}>"
+
+
+# Most of a document are words of the standard and the pack, of which there are few. What somebody has said, and what
+# is of one case alone, is never kept here.
+_word, _named_word = lru_cache(_KEPT)(_tag), lru_cache(_KEPT)(_named)

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from streams.records import Body, Case, Effects, Item, Outgoing
     from streams.stages.desk.desks import Desks
 
-RECORD = 100
-"""Inputs of one effects record at most."""
+RECORD = 400
+"""Inputs of one effects record at most. Reports fill one before, by FULL; actions lead to little, and a record is as
+much work for who writes to Kafka as twenty of them."""
 
 FULL = 600_000
 """Bytes of effects from which on a record takes no further input, so that it stays under 1 MB as long as no single

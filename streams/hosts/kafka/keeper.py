@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_WAITING = 500
+_WAITING = 200
 """Records that may wait for the board; when more come it has fallen behind."""
 
 _PAUSE_S = 1.0

@@ -14,7 +14,7 @@ from streams.ledger.chain import START, ChainError
 from streams.ledger.fold import Fold, counted
 from streams.ledger.records import Claim, decode, encode
 from streams.ledger.testing import MemoryInbox, MemoryLog, MemoryOutbox, MemorySnapshots
-from streams.records import Tick
+from streams.records import Item, Tick
 from streams.stages.desk.desks import Desks
 
 AT = when("03-02 09:00").astimezone(UTC)
@@ -117,14 +117,14 @@ def test_inputs_that_were_applied_are_passed_over(medium, city):
 
 def test_records_hold_at_most_so_many_inputs(medium, city):
     partition = medium.owner()
-    medium.put(reports(RECORD + 1, city=city))
+    medium.put([Item(number, DESK, AT, Tick(DESK, AT)) for number in range(1, RECORD + 2)])
     done = medium.work(partition)
     assert [one.record.last - one.record.first + 1 for one in done] == [RECORD, 1]
 
 
 def test_records_stay_under_a_megabyte_where_every_report_alerts_four_centres(medium, city):
     partition = medium.owner()
-    medium.put(reports(RECORD, city=city, severity=1, text="积水没过膝盖，井盖不见了。" * 20))
+    medium.put(reports(100, city=city, severity=1, text="积水没过膝盖，井盖不见了。" * 20))
     done = medium.work(partition)
     assert len(done) > 1
     assert max(len(body) for body in medium.log.bodies) < 1_000_000
