@@ -75,7 +75,8 @@ class Agenda:
         found = [
             due
             for clock in case.clocks
-            if (due := next_due(calendar, tiers_of(clock.name, clock.unit), case_no, clock)) is not None
+            if clock.since is not None
+            and (due := next_due(calendar, tiers_of(clock.name, clock.unit), case_no, clock)) is not None
         ]
         if case.state == SUSPENDED and case.until is not None:
             found.append(Due(case.until, case_no, RESUME, "", 0, 0))

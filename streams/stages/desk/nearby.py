@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import math
 from bisect import bisect_left, bisect_right, insort
+from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -102,22 +103,26 @@ class Closings:
         """Forget a closing: the case was reopened, or never was one."""
         self._shelves.take(case_no, self._keys)
 
-    def count(self, seen: Seen, at: datetime) -> int:
+    def count(self, seen: Seen, at: datetime, most: int | None = None) -> int:
         """Return how often the same matter was closed at the same place in the pack's `repeat.days` before a moment.
 
-        The same place is the same component, or without one within the metres of the category, as far as the
-        accuracy of both positions tells; an unsure position is no place.
+        It is counted no further than to `most`. The same place is the same component, or without one within the
+        metres of the category, as far as the accuracy of both positions tells; an unsure position is no place.
         """
         last = at.timestamp()
         first = last - self._parameters.form.repeat.days * _DAY_S
         keys = _around(seen, _side_m(self._parameters, seen.category)) if seen.sure else []
         if seen.component_id:
             keys.append(_component(seen))
-        return sum(self._same(seen, other) for other in _in_order(seen, self._shelves.between(keys, first, last)))
+        found = self._shelves.between(keys, first, last)
+        found.pop(seen.case_no, None)
+        same = (other for _, _, other in found.values() if self._same(seen, other))
+        return sum(1 for _ in islice(same, most))
 
     def repeats(self, seen: Seen, at: datetime) -> bool:
         """Say whether a matter that comes up at a moment was closed `repeat.times` times within the days before."""
-        return self.count(seen, at) >= self._parameters.form.repeat.times
+        times = self._parameters.form.repeat.times
+        return self.count(seen, at, times) >= times
 
     def forget(self, at: datetime) -> None:
         """Free the memory of closings that no later moment asks for; answers don't depend on when that is done."""
