@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
 
+from streams.hosts.kafka.turns import Scheduling, Transport
 from streams.topics import DESK, REPORTS
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _TAKE, _WITHIN_S = 16, 0.05
 
 _BUFFER = 64
 """Messages that wait in memory at most."""
+
+_FETCH = 4 << 20
+"""Bytes of one partition that are fetched at once: the largest record that its topic allows (streams/topics.py)."""
 
 
 def create_app(
@@ -46,12 +50,13 @@ def create_app(
         broker=[f"kafka://{address}" for address in settings.brokers],
         broker_credentials=_credentials(settings),
         broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=settings.session_timeout_s / 5,
+        broker_heartbeat_interval=settings.session_timeout_s / 10,
         broker_request_timeout=max(40.0, 3 * settings.session_timeout_s),
         broker_commit_interval=1.0,
         broker_max_poll_records=_BUFFER,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=4 << 20,
+        consumer_max_fetch_size=_FETCH,
+        ConsumerScheduler=Scheduling,
         stream_buffer_maxsize=_BUFFER,
         key_serializer="raw",
         value_serializer="raw",
@@ -62,6 +67,7 @@ def create_app(
         autodiscover=False,
         datadir=str(folder),
     )
+    app.transport = Transport(app.conf.broker_consumer, app)
     for topic, take in ((REPORTS, intake), (DESK, desk)):
         if take is not None:
             _agent(app, topic, take)

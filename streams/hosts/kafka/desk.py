@@ -81,11 +81,13 @@ class DeskHost:
     def assign(self, partitions: AbstractSet[int]) -> None:
         """Own these partitions from now on and no others. What stays keeps its book: its log tells if it is old.
 
-        What goes is dropped as soon as nobody works at it; a group must not wait for that.
+        What goes is dropped as soon as nobody works at it, and what comes is taken over at once; a group must wait
+        for neither.
         """
         self.assigned = frozenset(partitions)
-        for number in [known for known in self._owners if known not in partitions]:
-            task = asyncio.ensure_future(self._let_go(number))
+        gone = [self._let_go(number) for number in self._owners if number not in partitions]
+        for work in (*gone, self.tick()):
+            task = asyncio.ensure_future(work)
             self._going.add(task)
             task.add_done_callback(self._going.discard)
         _log.info("assigned", desk=sorted(partitions))

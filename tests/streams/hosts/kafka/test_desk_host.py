@@ -166,18 +166,21 @@ def test_what_no_trying_again_can_mend_is_told_and_never_leaves(make, error, tol
     assert told == [error]
 
 
-def test_what_stays_assigned_keeps_its_book_and_what_does_not_is_dropped(make):
-    one, two = Scripted(1), Scripted(2)
-    host = make(one, two)
+def test_what_stays_assigned_keeps_its_book_what_does_not_is_dropped_and_what_comes_is_taken_over_at_once(make):
+    one, two, three = Scripted(1), Scripted(2), Scripted(3)
+    three.held = False
+    host = make(one, two, three)
 
     async def work():
         host.assign({1, 3})
         await asyncio.sleep(0.05)
 
     run(work())
-    assert (one.calls, two.calls) == ([], ["drop"])
-    assert host.held == [1]
-    assert host.seen == {1: -1}
+    assert "take over" not in one.calls
+    assert two.calls == ["drop"]
+    assert three.calls[0] == "take over"
+    assert host.held == [1, 3]
+    assert host.seen == {1: -1, 3: -1}
 
 
 def test_ticks_take_over_what_is_not_held_and_pass_over_what_is_at_work(make):
