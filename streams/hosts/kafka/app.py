@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 GROUP = "onegrid"
 """The consumer group: all workers of a deployment, whatever they do."""
 
-_TAKE, _WITHIN_S = 16, 0.05
-"""Messages that are worked at at once, and how long they are waited for."""
+_TAKE = {REPORTS: 64, DESK: 16}
+"""Messages that are worked at at once. Intake does nothing while the last of them land: it takes many."""
+
+_WITHIN_S = 0.05
+"""How long they are waited for."""
 
 _BUFFER = 64
 """Messages that wait in memory at most."""
@@ -78,7 +81,7 @@ def _agent(app: faust.App, name: str, take: Callable[[Sequence[Any]], Awaitable[
     topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def agent(stream: Any) -> None:
-        async for events in stream.take_events(_TAKE, within=_WITHIN_S):
+        async for events in stream.take_events(_TAKE[name], within=_WITHIN_S):
             await _whole(take([event.message for event in events]))
 
     app.agent(topic, name=name, concurrency=1)(agent)
