@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 GROUP = "onegrid"
 """The consumer group: all workers of a deployment, whatever they do."""
 
-_TAKE = {REPORTS: 64, DESK: 16}
-"""Messages that are worked at at once. Intake does nothing while the last of them land: it takes many."""
+_TAKE, _WITHIN_S = 64, 0.05
+"""Messages that are worked at at once, and how long they are waited for; so many more wait in memory.
 
-_WITHIN_S = 0.05
-"""How long they are waited for."""
-
-_BUFFER = 64
-"""Messages that wait in memory at most."""
+Fewer would cost: while the last ones of a batch land in Kafka nobody computes, and a batch of several partitions has
+several owners at work.
+"""
 
 _FETCH = 4 << 20
 """Bytes of one partition that are fetched at once: the largest record that its topic allows (streams/topics.py)."""
@@ -56,11 +54,11 @@ def create_app(
         broker_heartbeat_interval=settings.session_timeout_s / 10,
         broker_request_timeout=max(40.0, 3 * settings.session_timeout_s),
         broker_commit_interval=1.0,
-        broker_max_poll_records=_BUFFER,
+        broker_max_poll_records=_TAKE,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_FETCH,
         ConsumerScheduler=Scheduling,
-        stream_buffer_maxsize=_BUFFER,
+        stream_buffer_maxsize=_TAKE,
         key_serializer="raw",
         value_serializer="raw",
         topic_allow_declare=False,
@@ -81,7 +79,7 @@ def _agent(app: faust.App, name: str, take: Callable[[Sequence[Any]], Awaitable[
     topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def agent(stream: Any) -> None:
-        async for events in stream.take_events(_TAKE[name], within=_WITHIN_S):
+        async for events in stream.take_events(_TAKE, within=_WITHIN_S):
             await _whole(take([event.message for event in events]))
 
     app.agent(topic, name=name, concurrency=1)(agent)

@@ -10,16 +10,20 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka
 from faust.transport.utils import DefaultSchedulingStrategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from faust.types import TP
 
-TURN = 8
-"""Messages of one partition that are handed out before it is another one's turn."""
+TURN = 256 << 10
+"""Bytes of one partition that are handed out before it is another one's turn: a few hundred reports."""
+
+_STEP = 4
+"""Messages that are asked for at once, so by how much a turn may be too long."""
 
 
 class Circle:
@@ -43,6 +47,33 @@ def _place(partition: TP) -> tuple[int, str]:
     return partition.partition, partition.topic
 
 
+async def in_turns(
+    circle: Circle, partitions: Iterable[TP], most: int, ask: Callable[[TP, int], Awaitable[Mapping[TP, list[Any]]]]
+) -> dict[TP, list[Any]]:
+    """Return at most so many messages of partitions whose turn it is; `ask` gives what is there of one, not waiting.
+
+    Raises what `ask` raises, unless there is something already: that would be lost, and the error comes again.
+    """
+    found: dict[TP, list[Any]] = {}
+    left = most
+    for partition in circle.order(partitions):
+        size = 0
+        while left and size < TURN:
+            try:
+                many = (await ask(partition, min(_STEP, left))).get(partition)
+            except KafkaError:
+                if found:
+                    return found
+                raise
+            if not many:
+                break
+            found.setdefault(partition, []).extend(many)
+            left -= len(many)
+            size += sum(len(one.value or b"") for one in many)
+            circle.had(partition)
+    return found
+
+
 class _Thread(aiokafka.AIOKafkaConsumerThread):
     _circle: Circle | None = None
 
@@ -54,18 +85,15 @@ class _Thread(aiokafka.AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> Any:
         """Return what is there of partitions whose turn it is; wait for something only if nothing is."""
+        fetch = super()._fetch_records
         circle = self._circle = self._circle or Circle()
-        found: dict[TP, list[Any]] = {}
-        left = max_records or TURN
-        for partition in circle.order(active_partitions):
-            some = await super()._fetch_records(consumer, {partition}, timeout=0, max_records=min(TURN, left))
-            if some:
-                found |= some
-                left -= sum(map(len, some.values()))
-                circle.had(partition)
-                if left <= 0:
-                    break
-        return found or await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=TURN)
+        found = await in_turns(
+            circle,
+            active_partitions,
+            max_records or _STEP,
+            lambda partition, most: fetch(consumer, {partition}, timeout=0, max_records=most),
+        )
+        return found or await fetch(consumer, active_partitions, timeout=timeout, max_records=_STEP)
 
 
 class _Consumer(aiokafka.Consumer):
