@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import signal
+import time
 
 import pytest
 from aiokafka import codec
-from servers import clean_topics, free_port
+from servers import Brokers, clean_topics, free_port
 
+from streams.hosts.kafka import sender as sender_module
 from streams.hosts.kafka.sender import Sender
 from streams.ledger.kafka import AwayError, Reader
 from streams.settings import ClusterSettings
@@ -55,6 +58,59 @@ def test_a_message_that_no_topic_takes_is_told_and_the_next_ones_go_their_way(se
 
     asyncio.run(send())
     assert read(settings, TRANSITIONS, 1) == [(b"k", b"small")]
+
+
+def test_when_one_delivery_fails_none_of_those_that_wait_waits_for_ever(settings):
+    """What still finds its way into a producer that is closed is never answered."""
+
+    async def send():
+        sender = Sender(settings.client())
+        large = {(TRANSITIONS, 1): [(b"k", os.urandom(9 << 20))]}
+        small = [{(TRANSITIONS, 1): [(b"k", b"%d" % number)], (ALERTS, 0): [(b"k", b"v")]} for number in range(12)]
+        async with asyncio.timeout(30):
+            told = await asyncio.gather(*map(sender.deliver, (large, *small)), return_exceptions=True)
+        assert isinstance(told[0], AwayError)
+        assert {type(one) for one in told[1:]} <= {AwayError, type(None)}
+        for mail in small:
+            await sender.deliver(mail)
+        await sender.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(send())
+    landed = [value for _, value in read(settings, TRANSITIONS, 1)]
+    assert landed[-12:] == [b"%d" % number for number in range(12)]
+
+
+def test_what_is_not_answered_in_time_is_given_up_and_nobody_goes_on_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sender_module, "_GIVE_UP_S", 2.0)
+    monkeypatch.setattr(sender_module, "_END_S", 0.5)
+    monkeypatch.setattr(sender_module, "_WAIT_MS", 3000)
+    brokers = Brokers(tmp_path / "kafka")
+    (pid,) = brokers.told["pids"]
+
+    async def send(settings):
+        sender = Sender(settings.client())
+        mail = {(TRANSITIONS, 0): [(b"k", b"before")]}
+        await sender.deliver(mail)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            told = await asyncio.gather(*(sender.deliver(mail) for _ in range(4)), return_exceptions=True)
+            assert {type(one) for one in told} == {AwayError}
+            assert time.monotonic() - began < 4
+            await sender.close()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await sender.deliver({(TRANSITIONS, 0): [(b"k", b"after")]})
+        await sender.close()
+
+    try:
+        settings = clean_topics(brokers.address, 1)
+        asyncio.run(send(settings))
+        assert read(settings, TRANSITIONS, 0)[-1][1] == b"after"
+    finally:
+        brokers.down()
 
 
 def test_without_a_broker_it_is_away():
