@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--frozen", type=float, default=60, help="seconds that a frozen worker stands still")
     parser.add_argument("--only", choices=names, action="append", help="this one; may be given several times")
     said = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # brokers and workers would stay behind
     lines = lines_of(said.city, said.reports)
     wrong = 0
     for name in said.only or names:
